@@ -1,0 +1,211 @@
+import { z } from 'zod'
+import { parseDuration } from '../lib/duration.ts'
+
+/** A name that is safe in paths, Cedar ids and prefixed tool names (`server__tool`): no underscore, no slash. */
+export const Name = z
+  .string()
+  .regex(
+    /^[a-z0-9][a-z0-9-]{0,39}$/,
+    'use 1 to 40 lower-case letters, digits and hyphens, starting with a letter or digit',
+  )
+
+const Duration = z
+  .string()
+  .refine((text) => parseDuration(text) !== undefined, 'write a duration such as 90s, 15m, 8h or 2d')
+  .meta({ pattern: '^\\d{1,9}(ms|s|m|h|d)$' })
+
+export const SecretRef = z
+  .union([
+    z.strictObject({
+      file: z.string().min(1).describe('Path of a file whose content is the secret; mode 0600.'),
+    }),
+    z.strictObject({ env: z.string().min(1).describe('Environment variable of the gateway process.') }),
+    z.strictObject({
+      broker: z
+        .string()
+        .regex(/^sealed:[A-Za-z0-9._-]{1,80}$/, 'write sealed:<name>')
+        .describe('A secret sealed in the store: `sealed:<name>`.'),
+    }),
+  ])
+  .describe('Where a secret comes from. Literal secrets are refused.')
+
+const Value = z.union([z.string(), SecretRef])
+
+const Constraint = z
+  .strictObject({
+    eq: z.union([z.string(), z.number(), z.boolean()]).optional(),
+    one_of: z
+      .array(z.union([z.string(), z.number(), z.boolean()]))
+      .min(1)
+      .optional(),
+    min: z.number().optional(),
+    max: z.number().optional(),
+    prefix: z.string().min(1).optional(),
+    cidr: z.string().min(1).optional(),
+    max_len: z.number().int().nonnegative().optional(),
+    forbidden: z.literal(true).optional(),
+  })
+  .refine((c) => Object.keys(c).length > 0, 'give at least one operator')
+  .describe('What one argument must satisfy; all operators given must hold.')
+
+const MAY_ASK = ['elicitation/create', 'roots/list', 'sampling/createMessage'] as const
+
+const serverCommon = {
+  may_ask: z
+    .array(z.enum(MAY_ASK))
+    .default([])
+    .describe(
+      'Requests this server may send to the client. None by default: each lets the server steer the agent or its user.',
+    ),
+  timeout: Duration.default('60s').describe('Longest silence of the server while a call is open.'),
+  reverify: Duration.default('10s').describe(
+    'How long a verified tool list counts as fresh before a call re-verifies it.',
+  ),
+}
+
+const StdioServer = z.strictObject({
+  command: z
+    .string()
+    .min(1)
+    .describe('Program to run. It gets exactly the environment given here, plus PATH and HOME.'),
+  args: z.array(z.string()).default([]),
+  env: z.record(z.string(), Value).default({}),
+  cwd: z.string().optional(),
+  ...serverCommon,
+})
+
+const HttpServer = z.strictObject({
+  url: z.url({ protocol: /^https?$/ }).describe('Address of the Streamable HTTP endpoint.'),
+  headers: z
+    .record(z.string(), Value)
+    .default({})
+    .describe('Headers injected on the way out; the agent never sees them.'),
+  ...serverCommon,
+})
+
+const Template = z.strictObject({
+  purpose: z
+    .string()
+    .min(1)
+    .max(200)
+    .describe('Why an agent may do this; shown to people and kept in every record.'),
+  agents: z
+    .array(z.union([Name, z.literal('*')]))
+    .min(1)
+    .describe('Agents that may open it.'),
+  tools: z
+    .record(
+      z.string().regex(/^[a-z0-9-]+\/.+$/, 'write server/tool or server/*'),
+      z.record(z.string(), Constraint).nullable(),
+    )
+    .default({})
+    .describe('`server/tool` (or `server/*`: every approved tool) to constraints by argument name.'),
+  prompts: z.array(z.string().regex(/^[a-z0-9-]+\/.+$/, 'write server/prompt or server/*')).default([]),
+  resources: z
+    .array(
+      z.strictObject({
+        server: Name,
+        uri: z.string().min(1).describe('Exact URI, or a prefix ending in *.'),
+      }),
+    )
+    .default([]),
+  budget: z
+    .strictObject({
+      calls: z.number().int().positive().optional(),
+      bytes: z.number().int().positive().optional(),
+    })
+    .default({}),
+  lifetime: Duration.default('1h'),
+  idle: Duration.default('15m').describe('The task ends after this long without a call.'),
+})
+
+export const ConfigSchema = z.strictObject({
+  version: z.literal(1),
+  listen: z
+    .strictObject({
+      host: z
+        .string()
+        .default('127.0.0.1')
+        .describe('Address to listen on. Loopback unless you have TLS in front.'),
+      port: z.number().int().min(0).max(65535).default(7770).describe('0 picks a free port.'),
+      url: z.url().optional().describe('Public base address, when a TLS proxy stands in front.'),
+      hosts: z.array(z.string()).default([]).describe('Further Host header values to accept.'),
+      origins: z.array(z.string()).default([]).describe('Web origins that may call. None by default.'),
+    })
+    .prefault({}),
+  data: z.string().default('.ostiary').describe('Private data folder, relative to this file.'),
+  workers: z.number().int().min(1).max(64).default(1).describe('Processes that serve connections.'),
+  store: z
+    .union([
+      z.strictObject({ kind: z.literal('sqlite') }),
+      z.strictObject({ kind: z.literal('postgres'), url: SecretRef.describe('Connection string.') }),
+    ])
+    .default({ kind: 'sqlite' }),
+  limits: z
+    .strictObject({
+      body: z
+        .number()
+        .int()
+        .min(1024)
+        .max(67_108_864)
+        .default(4_194_304)
+        .describe('Largest request body, bytes.'),
+      message: z
+        .number()
+        .int()
+        .min(1024)
+        .max(67_108_864)
+        .default(16_777_216)
+        .describe('Largest message from a server, bytes.'),
+      body_timeout: Duration.default('20s').describe('Time for a request body to arrive.'),
+      rate: z.number().int().positive().default(2000).describe('Calls a second per instance.'),
+      in_flight: z.number().int().positive().default(256).describe('Open calls per instance.'),
+      queue: z
+        .number()
+        .int()
+        .positive()
+        .default(4096)
+        .describe('Records waiting for the disk before calls are refused.'),
+    })
+    .prefault({}),
+  tokens: z
+    .strictObject({
+      lifetime: Duration.default('5m').describe('Lifetime of an access token.'),
+      proof_window: Duration.default('60s').describe('How far a proof may be from this clock.'),
+    })
+    .prefault({}),
+  servers: z.record(Name, z.union([StdioServer, HttpServer])).default({}),
+  segments: z
+    .record(
+      Name,
+      z.strictObject({
+        agents: z.array(z.union([Name, z.literal('*')])).default([]),
+        servers: z.array(z.union([Name, z.literal('*')])).default([]),
+      }),
+    )
+    .default({})
+    .describe('Zones. An exact name wins over `*`.'),
+  routes: z
+    .array(z.strictObject({ from: Name, to: Name }))
+    .default([])
+    .describe('Which segment may reach which. Anything else is refused.'),
+  tasks: z.record(Name, Template).default({}).describe('Task templates.'),
+  policies: z.array(z.string()).default([]).describe('Cedar policy files, relative to this file.'),
+})
+
+export type Config = z.output<typeof ConfigSchema>
+export type ServerConfig = Config['servers'][string]
+export type StdioServerConfig = z.output<typeof StdioServer>
+export type HttpServerConfig = z.output<typeof HttpServer>
+export type TaskTemplate = z.output<typeof Template>
+export type SecretReference = z.output<typeof SecretRef>
+export type MayAsk = (typeof MAY_ASK)[number]
+
+export const isStdio = (server: ServerConfig): server is StdioServerConfig => 'command' in server
+
+/** For fields that the schema has already checked. */
+export function durationMs(text: string): number {
+  const ms = parseDuration(text)
+  if (ms === undefined) throw new RangeError(`not a duration: ${text}`)
+  return ms
+}

@@ -1,0 +1,72 @@
+import type { JsonObject } from './json.ts'
+
+/** Who did it: an agent instance, a person at the control plane, or the gateway itself. */
+export type LogActor =
+  | { readonly kind: 'agent'; readonly agent: string; readonly instance: string }
+  | { readonly kind: 'operator'; readonly operator: string }
+  | { readonly kind: 'gateway' }
+
+export type LogType =
+  | 'log.opened'
+  | 'gateway.started'
+  | 'gateway.stopped'
+  | 'config.loaded'
+  | 'config.refused'
+  | 'agent.added'
+  | 'agent.suspended'
+  | 'agent.resumed'
+  | 'agent.revoked'
+  | 'enrolment.issued'
+  | 'instance.enrolled'
+  | 'instance.revoked'
+  | 'key.rotated'
+  | 'token.issued'
+  | 'token.refused'
+  | 'task.opened'
+  | 'task.refused'
+  | 'task.closed'
+  | 'server.added'
+  | 'server.removed'
+  | 'tool.proposed'
+  | 'tool.approved'
+  | 'tool.rejected'
+  | 'tool.quarantined'
+  | 'lock.set'
+  | 'lock.lifted'
+  | 'secret.sealed'
+  | 'secret.destroyed'
+  | 'lease.opened'
+  | 'lease.closed'
+  | 'call.intent'
+  | 'call.outcome'
+  | 'call.denied'
+  | 'message.passed'
+  | 'message.blocked'
+
+/** One entry of the log before it has an index. No argument values, no secrets: those are commitments or absent. */
+export interface LogEvent {
+  readonly type: LogType
+  readonly actor: LogActor
+  readonly task?: string
+  readonly grant?: string
+  readonly data: JsonObject
+}
+
+/** Where an entry stands in the log. `leaf` is the RFC 6962 leaf hash, standard base64. */
+export interface LogPosition {
+  readonly index: number
+  readonly leaf: string
+}
+
+/**
+ * The way rooms write to the log.
+ * MUST resolve only when the entry is durable. MUST reject with {@link AuditUnavailable} when it is not, and then no entry
+ * that was acknowledged is lost. Callers MUST NOT let an effect happen before it resolves.
+ */
+export interface Recorder {
+  append(event: LogEvent): Promise<LogPosition>
+}
+
+export class AuditUnavailable extends Error {
+  override name = 'AuditUnavailable'
+}

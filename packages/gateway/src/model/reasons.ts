@@ -1,0 +1,322 @@
+/**
+ * The closed catalogue of reasons. One row per code: HTTP status where the transport needs one, the sentence a person reads,
+ * and the next step. `docs/reference/reasons.md` is generated from it.
+ * `{name}` placeholders are filled from a reason's details, which never hold argument values or secrets.
+ */
+export const REASONS = {
+  // receive
+  REQUEST_TOO_LARGE: [
+    413,
+    'The request body is larger than {limit} bytes.',
+    'Send less, or raise `limits.body` in ostiary.yaml.',
+  ],
+  REQUEST_TIMEOUT: [
+    408,
+    'The request body did not arrive within {seconds} seconds.',
+    'Send it again over a faster connection.',
+  ],
+  REQUEST_MALFORMED: [
+    400,
+    'The request is malformed: {detail}.',
+    'Correct the request; nothing was forwarded.',
+  ],
+  CONTENT_TYPE_REFUSED: [
+    415,
+    'The content type must be application/json.',
+    'Send JSON with `Content-Type: application/json`.',
+  ],
+  ACCEPT_REFUSED: [
+    406,
+    'The Accept header must list application/json and text/event-stream.',
+    'Send both, as MCP requires.',
+  ],
+  JSON_INVALID: [400, 'The body is not valid JSON: {detail}.', 'Correct the body.'],
+  JSON_NOT_UTF8: [400, 'The body is not valid UTF-8.', 'Encode the body as UTF-8.'],
+  JSON_DUPLICATE_KEY: [
+    400,
+    'An object in the body holds the same key twice.',
+    'Send each key once: readers disagree about which one counts.',
+  ],
+  JSON_FORBIDDEN_KEY: [400, 'The body holds the key `{key}`, which is not allowed.', 'Rename the key.'],
+  JSON_TOO_DEEP: [400, 'The body is nested deeper than {limit} levels.', 'Flatten it.'],
+  JSON_UNSAFE_NUMBER: [
+    400,
+    'The body holds an integer beyond 2^53, which readers round differently.',
+    'Send it as a string.',
+  ],
+  BATCH_REFUSED: [
+    400,
+    'JSON-RPC batches are refused, so that each message is decided on its own.',
+    'Send the messages one by one.',
+  ],
+  MESSAGE_INVALID: [400, 'The body is not a JSON-RPC 2.0 message: {detail}.', 'Correct the message.'],
+  HEADER_MISMATCH: [
+    400,
+    'The header {header} does not match the body.',
+    'Send the header that the body calls for.',
+  ],
+  PROTOCOL_VERSION_UNSUPPORTED: [
+    400,
+    'The protocol version `{version}` is not supported.',
+    'Use one of: {supported}.',
+  ],
+  METHOD_UNKNOWN: [
+    404,
+    'The method `{method}` is not one that Ostiary forwards.',
+    'Use a method of the MCP specification.',
+  ],
+  HTTP_METHOD_REFUSED: [405, 'This endpoint does not answer {method}.', 'Use POST.'],
+  ORIGIN_REFUSED: [
+    403,
+    'Requests from the web origin `{origin}` are refused.',
+    'Add the origin to `listen.origins` in ostiary.yaml if a web page may call.',
+  ],
+  HOST_REFUSED: [
+    403,
+    'The Host header `{host}` is not a name of this gateway.',
+    'Use the address that `ostiary up` printed, or add the name to `listen.hosts`.',
+  ],
+  SESSION_UNKNOWN: [404, 'The MCP session is unknown or has ended.', 'Initialise a new session.'],
+  PATH_UNKNOWN: [
+    404,
+    'There is nothing at this address.',
+    'MCP servers are at /mcp/{server}, all of them at /mcp.',
+  ],
+  // authenticate
+  TOKEN_MISSING: [
+    401,
+    'The request carries no access token.',
+    'Enrol the instance and open a task, or run the client through `ostiary connect`.',
+  ],
+  TOKEN_INVALID: [401, 'The access token is not one that is in force.', 'Ask for a new token.'],
+  TOKEN_EXPIRED: [401, 'The access token has expired.', 'Ask for a new token for the task.'],
+  TOKEN_AUDIENCE: [
+    401,
+    'The access token is not for this resource.',
+    'Ask for a token for the task, not for the control endpoints.',
+  ],
+  PROOF_MISSING: [
+    401,
+    'The request carries no DPoP proof.',
+    'Send a `DPoP` header signed by the instance key.',
+  ],
+  PROOF_INVALID: [
+    401,
+    'The DPoP proof is invalid: {detail}.',
+    'Sign a correct proof with the instance key (RFC 9449).',
+  ],
+  PROOF_STALE: [
+    401,
+    'The DPoP proof is {seconds} seconds away from this gateway’s clock.',
+    'Set the clock of the machine, then sign a new proof.',
+  ],
+  PROOF_TARGET_MISMATCH: [
+    401,
+    'The DPoP proof is for another method or address.',
+    'Sign a proof for this request.',
+  ],
+  PROOF_CONTENT_MISMATCH: [
+    401,
+    'The DPoP proof is not for this request body.',
+    'Sign a proof that carries `content_digest` of the body.',
+  ],
+  PROOF_KEY_MISMATCH: [
+    401,
+    'The DPoP proof was signed by another key than the token is bound to.',
+    'Sign with the key of the instance the token was issued to.',
+  ],
+  PROOF_REPLAYED: [401, 'The DPoP proof was used before.', 'Sign a new proof for each request.'],
+  AGENT_SUSPENDED: [
+    403,
+    'The agent {agent} is suspended.',
+    'Its sponsor can have it resumed: `ostiary agent resume {agent}`.',
+  ],
+  AGENT_REVOKED: [403, 'The agent {agent} is revoked.', 'Ask an operator to add a new agent.'],
+  INSTANCE_REVOKED: [
+    401,
+    'This instance is revoked.',
+    'Enrol again with a new one-time code: `ostiary agent enrol <agent>`.',
+  ],
+  ENROLMENT_CODE_INVALID: [
+    400,
+    'The enrolment code is unknown, used or expired.',
+    'Ask an operator for a new one: `ostiary agent enrol <agent>`.',
+  ],
+  ASSERTION_INVALID: [
+    401,
+    'The client assertion is invalid: {detail}.',
+    'Sign a correct assertion with the instance key (RFC 7523).',
+  ],
+  ASSERTION_REPLAYED: [
+    401,
+    'The client assertion was used before.',
+    'Sign a new assertion for each request.',
+  ],
+  // locks
+  LOCKED: [
+    403,
+    'Stopped by a lock on {scope}: {why}',
+    'Whoever set it can lift it: `ostiary lock lift {lock}`.',
+  ],
+  LOCKS_STALE: [503, 'This worker cannot confirm which locks are in force.', 'Try again in a second.'],
+  // task
+  TASK_REQUIRED: [
+    403,
+    'No task is open, and without a task there is no access.',
+    'Open one from a template: `ostiary task open <template>`.',
+  ],
+  TASK_CLOSED: [403, 'The task has ended ({end}).', 'Open a new task.'],
+  TASK_EXPIRED: [403, 'The task has reached its deadline.', 'Open a new task.'],
+  TASK_IDLE: [403, 'The task was idle for too long and has ended.', 'Open a new task.'],
+  TASK_UNKNOWN: [404, 'There is no task {task}.', 'List them with `ostiary task list`.'],
+  TASK_TEMPLATE_UNKNOWN: [
+    403,
+    'There is no task template `{template}` for the agent {agent}.',
+    'Add it under `tasks` in ostiary.yaml, or choose one of: {known}.',
+  ],
+  TASK_INPUT_INVALID: [400, 'The task cannot be opened: {detail}.', 'Correct the request for the task.'],
+  // segment
+  SEGMENT_NO_ROUTE: [
+    403,
+    'There is no route from segment {from} to segment {to}.',
+    'Add one under `routes` in ostiary.yaml if the two may talk.',
+  ],
+  SEGMENT_UNPLACED: [403, '{what} is in no segment.', 'Place it under `segments` in ostiary.yaml.'],
+  // tool
+  SERVER_UNKNOWN: [
+    404,
+    'There is no server `{server}` in the registry.',
+    'Register it under `servers` in ostiary.yaml or with `ostiary import`.',
+  ],
+  TOOL_UNKNOWN: [
+    403,
+    '{tool} is not in the registry.',
+    'List the server’s tools so that it is proposed, then vet it: `ostiary tool show {tool}`.',
+  ],
+  TOOL_UNVETTED: [
+    403,
+    '{tool} has not been approved yet.',
+    'Vet it: `ostiary tool show {tool}`, then `ostiary tool approve {tool}`.',
+  ],
+  TOOL_REJECTED: [403, '{tool} was rejected.', 'See why: `ostiary tool show {tool}`.'],
+  TOOL_QUARANTINED: [
+    403,
+    '{tool} has changed since it was approved and is in quarantine.',
+    'See what changed: `ostiary tool diff {tool}`, then approve or reject it.',
+  ],
+  TOOL_ARGUMENTS_INVALID: [
+    400,
+    'The arguments of {tool} do not match its pinned schema: {detail}.',
+    'Correct the arguments.',
+  ],
+  TOOL_UNVERIFIED: [
+    503,
+    'The definition of {tool} could not be verified with its server: {detail}.',
+    'Check the server with `ostiary doctor`, then try again.',
+  ],
+  // grant
+  GRANT_MISSING: [403, 'The task’s grant does not cover {action}.', 'Open a task whose template lists it.'],
+  GRANT_CONSTRAINT: [
+    403,
+    'The grant does not allow this value of `{argument}` for {action}: it must {rule}.',
+    'Use an allowed value, or open a task whose template allows it.',
+  ],
+  GRANT_EXPIRED: [403, 'The grant has expired.', 'Open a new task.'],
+  // policy
+  POLICY_FORBIDDEN: [
+    403,
+    'A policy forbids this: {policies}.',
+    'See why: `ostiary policy explain {action}`.',
+  ],
+  POLICY_NOT_PERMITTED: [
+    403,
+    'No policy permits this.',
+    'See what would allow it: `ostiary policy explain {action}`.',
+  ],
+  POLICY_ERROR: [
+    403,
+    'The policies could not be evaluated, so the call is refused: {detail}.',
+    'Have an operator run `ostiary doctor`.',
+  ],
+  // budget
+  BUDGET_SPENT: [
+    429,
+    'The task’s budget of {limit} {dimension} is spent.',
+    'Open a new task, or raise the template’s budget.',
+  ],
+  RATE_LIMITED: [
+    429,
+    'This instance is sending more than {limit} calls a second.',
+    'Slow down and try again after {seconds} s.',
+  ],
+  // inspect
+  CONTENT_HIDDEN: [403, 'The content hides text from people ({what}).', 'Remove the invisible characters.'],
+  CONTENT_SECRET: [
+    403,
+    'The content holds a sealed secret of this gateway ({secret}).',
+    'Remove it; rotate the secret if it has left the gateway.',
+  ],
+  REQUEST_TO_CLIENT_REFUSED: [
+    403,
+    'The server {server} may not send `{method}` to its client.',
+    'Allow it under `servers.{server}.may_ask` in ostiary.yaml.',
+  ],
+  // record
+  AUDIT_UNAVAILABLE: [
+    503,
+    'The call could not be recorded, so it was not made.',
+    'Have an operator run `ostiary doctor`; the disk may be full.',
+  ],
+  OVERLOADED: [503, 'Too many calls are waiting to be recorded.', 'Try again in a second.'],
+  // credential
+  CREDENTIAL_UNAVAILABLE: [
+    503,
+    'The credential for {server} is not available: {detail}.',
+    'Have an operator check `servers.{server}` in ostiary.yaml.',
+  ],
+  // forward
+  UPSTREAM_UNREACHABLE: [
+    502,
+    'The server {server} cannot be reached: {detail}.',
+    'Check that it runs: `ostiary doctor`.',
+  ],
+  UPSTREAM_TIMEOUT: [
+    504,
+    'The server {server} did not answer within {seconds} seconds.',
+    'Whether the call took effect is unknown; check before repeating it.',
+  ],
+  UPSTREAM_PROTOCOL: [
+    502,
+    'The server {server} broke the protocol: {detail}.',
+    'Whether the call took effect is unknown; check before repeating it.',
+  ],
+  CANCELLED: [
+    499,
+    'The client went away before the answer.',
+    'Send the request again if the answer is still wanted.',
+  ],
+  INTERNAL: [
+    500,
+    'Ostiary failed to decide, so the call was refused.',
+    'Report it with the log index of this denial.',
+  ],
+} as const satisfies Record<string, readonly [status: number, sentence: string, next: string]>
+
+export type ReasonCode = keyof typeof REASONS
+
+/** Why something was decided. `details` fill the sentence; values are names, limits and counts, never argument values. */
+export interface Reason {
+  readonly code: ReasonCode
+  readonly details: Readonly<Record<string, string | number>>
+}
+
+export function reason(code: ReasonCode, details: Reason['details'] = {}): Reason {
+  return { code, details }
+}
+
+const fill = (text: string, details: Reason['details']): string =>
+  text.replace(/\{(\w+)\}/g, (whole, key: string) => (key in details ? String(details[key]) : whole))
+
+export const status = (r: Reason): number => REASONS[r.code][0]
+export const sentence = (r: Reason): string => fill(REASONS[r.code][1], r.details)
+export const nextStep = (r: Reason): string => fill(REASONS[r.code][2], r.details)

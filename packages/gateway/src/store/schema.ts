@@ -1,0 +1,156 @@
+/**
+ * The tables, as both dialects return them. One representation everywhere: times are integer epoch milliseconds, booleans 0 or 1,
+ * JSON is canonical text, ids are `prefix_ulid` text. Token values and private keys are never stored.
+ */
+export interface Database {
+  agents: AgentRow
+  enrolment_codes: EnrolmentCodeRow
+  instances: InstanceRow
+  instance_keys: InstanceKeyRow
+  tokens: TokenRow
+  servers: ServerRow
+  tools: ToolRow
+  tasks: TaskRow
+  grants: GrantRow
+  locks: LockRow
+  secrets: SecretRow
+  leases: LeaseRow
+  epochs: EpochRow
+}
+
+export interface AgentRow {
+  id: string
+  name: string // unique
+  sponsor: string // not null: no agent without an accountable human
+  purpose: string
+  status: 'active' | 'suspended' | 'revoked'
+  created_at: number
+}
+
+export interface EnrolmentCodeRow {
+  code_hash: string // primary key: hex SHA-256
+  agent_id: string
+  expires_at: number
+  used_at: number | null
+  created_at: number
+}
+
+export interface InstanceRow {
+  id: string
+  agent_id: string
+  host: string // as the instance said; a hint for people
+  status: 'active' | 'revoked'
+  enrolled_at: number
+  last_seen_at: number
+}
+
+export interface InstanceKeyRow {
+  jkt: string // primary key: RFC 7638 thumbprint, base64url
+  instance_id: string
+  jwk: string // public only
+  state: 'active' | 'retiring' | 'revoked'
+  not_after: number | null // end of the overlap while retiring
+  created_at: number
+}
+
+export interface TokenRow {
+  hash: string // primary key: hex SHA-256 of the token
+  instance_id: string
+  agent_id: string
+  task_id: string | null // null: only the control endpoints
+  jkt: string
+  expires_at: number
+  revoked_at: number | null
+  created_at: number
+}
+
+export interface ServerRow {
+  name: string // primary key
+  /** Digest of the launch definition (command and arguments, or address) an operator agreed to run. */
+  launch_digest: string
+  /** Instructions, serverInfo and capabilities last seen, canonical JSON; empty before the first contact. */
+  seen: string
+  seen_at: number | null
+  created_at: number
+}
+
+export interface ToolRow {
+  server: string // primary key (server, kind, name)
+  kind: 'tool' | 'prompt'
+  name: string
+  status: 'proposed' | 'approved' | 'quarantined' | 'rejected'
+  /** The definition last seen and its digest, canonical JSON. */
+  seen: string
+  seen_digest: string
+  seen_at: number
+  /** The definition that was approved; null before the first approval. */
+  pinned: string | null
+  pinned_digest: string | null
+  decided_by: string | null
+  decided_at: number | null
+  note: string | null
+}
+
+export interface TaskRow {
+  id: string
+  agent_id: string
+  instance_id: string
+  template: string
+  purpose: string
+  on_behalf_of: string
+  subject: string | null
+  state: 'open' | 'closed'
+  end_reason: string | null
+  opened_at: number
+  expires_at: number
+  idle_ms: number
+  last_used_at: number
+  closed_at: number | null
+}
+
+export interface GrantRow {
+  id: string
+  task_id: string
+  details: string // GrantDetail[] as canonical JSON
+  budget: string // Budget
+  spent_calls: number
+  spent_bytes: number
+  expires_at: number
+}
+
+export interface LockRow {
+  id: string
+  scope: 'global' | 'agent' | 'instance' | 'task' | 'server' | 'tool'
+  target: string // '*' for global; `server/tool` for tools
+  why: string
+  set_by: string
+  set_at: number
+  expires_at: number | null
+  lifted_by: string | null
+  lifted_at: number | null
+}
+
+export interface SecretRow {
+  name: string // primary key (name, version)
+  version: number
+  sealed: string // base64 of iv || tag || ciphertext
+  created_at: number
+  destroyed_at: number | null
+}
+
+export interface LeaseRow {
+  id: string
+  task_id: string
+  server: string
+  broker: string
+  state: 'minting' | 'active' | 'revoking' | 'revoked' | 'lapsed' | 'revoke_failed'
+  upstream_expires_at: number | null
+  created_at: number
+  closed_at: number | null
+}
+
+/** One row per thing that caches depend on; bumped in the transaction that changes it. */
+export interface EpochRow {
+  name: string
+  epoch: number
+}
