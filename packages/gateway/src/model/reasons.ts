@@ -50,9 +50,10 @@ export const REASONS = {
     'Send the messages one by one.',
   ],
   MESSAGE_INVALID: [400, 'The body is not a JSON-RPC 2.0 message: {detail}.', 'Correct the message.'],
+  PARAMS_INVALID: [400, 'The parameters are invalid: {detail}.', 'Correct the request.'],
   HEADER_MISMATCH: [
     400,
-    'The header {header} does not match the body.',
+    'The header {header} does not match `{member}` of the body.',
     'Send the header that the body calls for.',
   ],
   PROTOCOL_VERSION_UNSUPPORTED: [
@@ -244,6 +245,7 @@ export const REASONS = {
     'The task’s budget of {limit} {dimension} is spent.',
     'Open a new task, or raise the template’s budget.',
   ],
+  TOO_MANY_OPEN: [429, 'This instance has {limit} calls open already.', 'Wait for some of them to end.'],
   RATE_LIMITED: [
     429,
     'This instance is sending more than {limit} calls a second.',

@@ -1,0 +1,121 @@
+import { Hono } from 'hono'
+import { z } from 'zod'
+import type { TokenSession } from '../identity/authenticate.ts'
+import { authenticate, challenge } from '../identity/authenticate.ts'
+import type { Clock } from '../lib/clock.ts'
+import { parseStrict } from '../lib/strict-json.ts'
+import type { MaybePromise } from '../gateway/exchange.ts'
+import { contentDigest } from '../gateway/transports/mcp/receive.ts'
+import type { Tasks } from '../grants/tasks.ts'
+import type { Task } from '../model/task.ts'
+import type { Grant } from '../model/grant.ts'
+import { reason, status } from '../model/reasons.ts'
+import { Refusal, refuse } from '../model/refusal.ts'
+import type { LockView } from '../oversight/locks.ts'
+import { lockReason } from '../oversight/locks.ts'
+import { errorAnswer, problem } from './http-errors.ts'
+
+const OpenTask = z.strictObject({
+  template: z.string().min(1).max(40),
+  purpose: z.string().min(1).max(200).optional(),
+  subject: z.string().min(1).max(200).optional(),
+  on_behalf_of: z.string().min(1).max(200).optional(),
+})
+
+export interface AgentApiDeps {
+  readonly issuer: string
+  readonly clock: Clock
+  readonly windowMs: number
+  readonly tasks: Tasks
+  readonly locks: LockView
+  resolveToken(hash: string): MaybePromise<TokenSession | undefined>
+  useOnce(key: string): boolean
+  onBug(error: unknown): void
+}
+
+/** `/v1/tasks`: an agent instance opens, reads and ends its own tasks. */
+export function agentApi(deps: AgentApiDeps): Hono {
+  const app = new Hono()
+  app.onError((error, c) => {
+    if (error instanceof Refusal && status(error.reason) === 401) {
+      c.header('www-authenticate', challenge(error.reason, { issuer: deps.issuer, resourceMetadataUrl: `${deps.issuer}/.well-known/oauth-protected-resource` }))
+      return c.json(problem(error.reason), 401)
+    }
+    return errorAnswer(deps.onBug)(error, c)
+  })
+
+  const caller = async (request: Request, body: Uint8Array): Promise<TokenSession> => {
+    const { session, replayKey } = await authenticate(
+      {
+        authorization: request.headers.get('authorization') ?? undefined,
+        dpop: request.headers.get('dpop') ?? undefined,
+        method: request.method,
+        url: `${deps.issuer}${new URL(request.url).pathname}`,
+        contentDigest: body.length > 0 ? contentDigest(body) : undefined,
+        now: deps.clock.now(),
+        windowMs: deps.windowMs,
+      },
+      (hash) => deps.resolveToken(hash),
+    )
+    if (!deps.useOnce(replayKey)) refuse('PROOF_REPLAYED')
+    const { agent, instance } = session.principal
+    const lock = deps.locks.stops({ agent, instance, task: session.task, server: '', tool: undefined })
+    if (lock) throw new Refusal(lockReason(lock))
+    return session
+  }
+
+  const own = async (id: string, session: TokenSession): Promise<Task> => {
+    const task = await deps.tasks.get(id.slice(0, 40))
+    // Another instance's task is as unknown as one that never was.
+    if (!task || task.instance !== session.principal.instance) throw new Refusal(reason('TASK_UNKNOWN', { task: id.slice(0, 40) }))
+    return task
+  }
+
+  app.post('/v1/tasks', async (c) => {
+    const body = new Uint8Array(await c.req.arrayBuffer())
+    const session = await caller(c.req.raw, body)
+    const input = OpenTask.safeParse(parseStrict(body).value)
+    if (!input.success) refuse('TASK_INPUT_INVALID', { detail: z.prettifyError(input.error).slice(0, 300) })
+    const { task, grant } = await deps.tasks.open(session.principal, input.data)
+    return c.json({ task: taskView(task), grant: grantView(grant), servers: serversOf(grant) }, 201)
+  })
+
+  app.get('/v1/tasks/:id', async (c) => {
+    const session = await caller(c.req.raw, new Uint8Array())
+    return c.json({ task: taskView(await own(c.req.param('id'), session)) })
+  })
+
+  app.post('/v1/tasks/:id/close', async (c) => {
+    const body = new Uint8Array(await c.req.arrayBuffer())
+    const session = await caller(c.req.raw, body)
+    const task = await own(c.req.param('id'), session)
+    const { agent, instance } = session.principal
+    const closed = await deps.tasks.close(task.id, 'completed', { kind: 'agent', agent, instance })
+    return c.json({ task: taskView(closed), end: closed.end })
+  })
+  return app
+}
+
+export const taskView = (task: Task) => ({
+  id: task.id,
+  agent: task.agent,
+  instance: task.instance,
+  template: task.template,
+  purpose: task.purpose,
+  on_behalf_of: task.onBehalfOf,
+  ...(task.subject === undefined ? {} : { subject: task.subject }),
+  state: task.state,
+  ...(task.end === undefined ? {} : { end: task.end }),
+  opened_at: task.openedAt,
+  expires_at: task.expiresAt,
+  idle_ms: task.idleMs,
+})
+
+const grantView = (grant: Grant) => ({
+  id: grant.id,
+  budget: grant.budget,
+  expires_at: grant.expiresAt,
+  authorization_details: grant.details.map((detail) => ({ type: 'urn:ostiary:mcp:v1', ...detail })),
+})
+
+const serversOf = (grant: Grant): string[] => [...new Set(grant.details.map((detail) => detail.server))].sort()

@@ -1,0 +1,30 @@
+import { Hono } from 'hono'
+import { z } from 'zod'
+import type { Secrets } from '../credentials/secrets.ts'
+import { readInput } from './input.ts'
+
+export interface SecretsApiDeps {
+  readonly operator: string
+  readonly secrets: Secrets
+}
+
+const Put = z.strictObject({ value: z.string().min(1).max(65_536) })
+const SecretName = /^[A-Za-z0-9._-]{1,80}$/
+
+/** Sealed secrets: put, list, destroy. No route ever gives a value back. */
+export function secretRoutes({ operator, secrets }: SecretsApiDeps): Hono {
+  const app = new Hono()
+  const by = { kind: 'operator', operator } as const
+  app.get('/secrets', async (c) => c.json({ secrets: await secrets.list() }))
+  app.put('/secrets/:name', async (c) => {
+    const name = c.req.param('name')
+    if (!SecretName.test(name)) return c.json({ error: 'a secret name has 1 to 80 letters, digits, dots, hyphens' }, 400)
+    const { value } = await readInput(c, Put)
+    return c.json({ secret: await secrets.put(name, value, by) }, 201)
+  })
+  app.delete('/secrets/:name', async (c) => {
+    await secrets.destroy(c.req.param('name'), by)
+    return c.body(null, 204)
+  })
+  return app
+}

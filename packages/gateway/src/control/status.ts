@@ -1,0 +1,19 @@
+import { Hono } from 'hono'
+
+export interface StatusApiDeps {
+  readonly issuer: string
+  status(): Promise<Record<string, unknown>>
+  reload(): Promise<{ digest: string }>
+  shutdown(): void
+}
+
+export function statusRoutes({ status, reload, shutdown }: StatusApiDeps): Hono {
+  const app = new Hono()
+  app.get('/status', async (c) => c.json(await status()))
+  app.post('/reload', async (c) => c.json(await reload()))
+  app.post('/shutdown', (c) => {
+    setImmediate(shutdown)
+    return c.json({ stopping: true }, 202)
+  })
+  return app
+}

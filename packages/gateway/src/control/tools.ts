@@ -1,0 +1,46 @@
+import { Hono } from 'hono'
+import { z } from 'zod'
+import type { Registry } from '../registry/tools.ts'
+import { Note, readInput } from './input.ts'
+
+export interface ToolsApiDeps {
+  readonly operator: string
+  readonly registry: Registry
+  /** Asks a server again what it offers; all servers when none is named. Resolves with what could not be asked. */
+  refresh(server: string | undefined): Promise<readonly { server: string; problem: string }[]>
+}
+
+const Decide = z.strictObject({ note: Note.optional(), despite: z.boolean().default(false) })
+
+/** The registry: WHAT. A reference is `server/tool`, `server/prompt:name` or `server/*`. */
+export function toolRoutes({ operator, registry, refresh }: ToolsApiDeps): Hono {
+  const app = new Hono()
+  const by = { kind: 'operator', operator } as const
+  const ref = (server: string, name: string) => `${server}/${name}`
+
+  app.get('/tools', async (c) => {
+    const status = c.req.query('status')
+    const server = c.req.query('server')
+    return c.json({
+      tools: registry.list({ ...(status ? { status } : {}), ...(server ? { server } : {}) }),
+    })
+  })
+  app.post('/tools/refresh', async (c) => {
+    const { server } = await readInput(c, z.strictObject({ server: z.string().max(60).optional() }))
+    return c.json({ problems: await refresh(server) })
+  })
+  app.get('/tools/:server/:name', (c) => c.json({ tool: registry.show(ref(c.req.param('server'), c.req.param('name'))) }))
+  app.get('/tools/:server/:name/diff', (c) =>
+    c.json({ diff: registry.diff(ref(c.req.param('server'), c.req.param('name'))) }),
+  )
+  app.post('/tools/:server/:name/approve', async (c) => {
+    const { note, despite } = await readInput(c, Decide)
+    const target = ref(c.req.param('server'), c.req.param('name'))
+    return c.json({ tools: await registry.approve(target, by, note, { despite }) })
+  })
+  app.post('/tools/:server/:name/reject', async (c) => {
+    const { note } = await readInput(c, Decide)
+    return c.json({ tools: await registry.reject(ref(c.req.param('server'), c.req.param('name')), by, note) })
+  })
+  return app
+}

@@ -1,0 +1,60 @@
+import type { LogEvent, LogPosition } from '../model/evidence.ts'
+import type { JsonObject } from '../model/json.ts'
+import type { Reason } from '../model/reasons.ts'
+import type { Task } from '../model/task.ts'
+import type { Injection } from '../credentials/broker.ts'
+import type { CompiledGrant } from '../grants/compile.ts'
+import type { TokenSession } from '../identity/authenticate.ts'
+import type { LockSubject, LockView } from '../oversight/locks.ts'
+import type { ToolView } from '../registry/tools.ts'
+import type { MaybePromise } from './exchange.ts'
+
+/** What must be true at the one linearisation point, and the entry that makes the intent durable. */
+export interface Admission {
+  readonly event: LogEvent
+  readonly replayKey: string
+  readonly tokenHash: string
+  readonly subject: LockSubject
+  readonly task: string
+  readonly grant: string
+  /** Calls to take from the grant's budget: 1 for what reaches a tool, prompt, resource or completion, else 0. */
+  readonly calls: number
+}
+
+export interface Settlement {
+  readonly event: LogEvent
+  readonly grant: string
+  /** Bytes of results that went to the agent. */
+  readonly bytes: number
+}
+
+export interface Seen {
+  readonly instructions: string | undefined
+  readonly kind: 'tool' | 'prompt'
+  readonly definitions: readonly JsonObject[]
+}
+
+/**
+ * Everything that has one owner on a machine: the log, the store's writes of record, replay memory, budgets, locks.
+ * A worker in the owner's process gets the owner itself (synchronous where it can be); any other worker gets a remote with caches.
+ * `admit` MUST re-check replay, locks, task, token and budget and MUST resolve only when the intent is durable.
+ */
+export interface Authority {
+  readonly locks: LockView
+  /** False when revocations may be unknown here: admit nothing. */
+  alive(): boolean
+  resolveToken(hash: string): MaybePromise<TokenSession | undefined>
+  liveTask(id: string): MaybePromise<{ task: Task; grant: CompiledGrant } | undefined>
+  /** Why the task is not live, for the sentence of the denial. */
+  whyNotLive(id: string): MaybePromise<Reason>
+  tools(server: string): MaybePromise<ReadonlyMap<string, ToolView>>
+  observe(server: string, seen: Seen): Promise<ReadonlyMap<string, ToolView>>
+  injection(server: string, task: string): MaybePromise<Injection>
+  /** Keyed commitment to a request body; the key stays with the owner. */
+  commit(callId: string, contentDigest: string): MaybePromise<string>
+  admit(admission: Admission): Promise<LogPosition | Reason>
+  settle(settlement: Settlement): Promise<LogPosition>
+  record(event: LogEvent): Promise<LogPosition>
+}
+
+export const isReason = (result: LogPosition | Reason): result is Reason => 'code' in result

@@ -1,0 +1,70 @@
+import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http'
+import { createServer } from 'node:http'
+import { Refusal } from '../model/refusal.ts'
+import { nextStep, sentence, status } from '../model/reasons.ts'
+import type { Reason } from '../model/reasons.ts'
+import { reason } from '../model/reasons.ts'
+
+/** One place that answers requests below a path. */
+export interface Route {
+  /** True when the path is this route's. */
+  matches(path: string): boolean
+  handle(req: IncomingMessage, res: ServerResponse, path: string): Promise<void>
+}
+
+/**
+ * The listener in front of everything: checks Host and Origin, hands each request to the first route that matches,
+ * and bounds what a slow or broken client can hold.
+ */
+export function front(options: {
+  routes: readonly Route[]
+  guard: (req: IncomingMessage) => void
+  onBug: (error: unknown) => void
+}): HttpServer {
+  const server = createServer(
+    {
+      maxHeaderSize: 32 * 1024,
+      headersTimeout: 15_000,
+      // Bodies have their own deadline, streams none.
+      requestTimeout: 0,
+      keepAliveTimeout: 65_000,
+      connectionsCheckingInterval: 5_000,
+    },
+    (req, res) => {
+      dispatch(options.routes, options.guard, req, res).catch((error: unknown) => {
+        if (!(error instanceof Refusal)) options.onBug(error)
+        refuseRequest(res, error instanceof Refusal ? error.reason : reason('INTERNAL'))
+      })
+    },
+  )
+  server.maxRequestsPerSocket = 0
+  server.on('clientError', (_error, socket) => {
+    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
+    else socket.destroy()
+  })
+  return server
+}
+
+async function dispatch(
+  routes: readonly Route[],
+  guard: (req: IncomingMessage) => void,
+  req: IncomingMessage,
+  res: ServerResponse,
+): Promise<void> {
+  guard(req)
+  const path = (req.url ?? '/').split('?', 1)[0] as string
+  const route = routes.find((candidate) => candidate.matches(path))
+  if (!route) throw new Refusal(reason('PATH_UNKNOWN'))
+  await route.handle(req, res, path)
+}
+
+export function refuseRequest(res: ServerResponse, why: Reason): void {
+  if (res.headersSent || res.destroyed) return
+  res.writeHead(status(why), { 'content-type': 'application/json', 'cache-control': 'no-store' })
+  res.end(
+    JSON.stringify({
+      error: why.code.toLowerCase(),
+      reason: { code: why.code, sentence: sentence(why), next: nextStep(why) },
+    }),
+  )
+}

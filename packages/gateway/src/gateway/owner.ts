@@ -1,0 +1,115 @@
+import type { LogEvent, LogPosition } from '../model/evidence.ts'
+import type { Reason } from '../model/reasons.ts'
+import { reason } from '../model/reasons.ts'
+import type { AuditLog } from '../audit/log.ts'
+import type { Committer } from '../audit/commitment.ts'
+import type { Injection } from '../credentials/broker.ts'
+import type { Leases } from '../credentials/leases.ts'
+import type { Budgets } from '../grants/budgets.ts'
+import type { Tasks } from '../grants/tasks.ts'
+import type { ReplayWindow } from '../identity/replay.ts'
+import type { Tokens } from '../identity/tokens.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Locks } from '../oversight/locks.ts'
+import { lockReason } from '../oversight/locks.ts'
+import type { Registry } from '../registry/tools.ts'
+import type { Bus } from '../store/bus.ts'
+import type { Admission, Authority, Seen, Settlement } from './authority.ts'
+
+/** The rooms that have one owner on a machine. */
+export interface Rooms {
+  readonly log: AuditLog
+  readonly committer: Committer
+  readonly bus: Bus
+  readonly clock: Clock
+  readonly tokens: Tokens
+  readonly replay: ReplayWindow
+  readonly tasks: Tasks
+  readonly budgets: Budgets
+  readonly locks: Locks
+  readonly registry: Registry
+  readonly leases: Leases
+}
+
+/** The authority in its own process: answers from memory, and is where races are decided. */
+export class Owner implements Authority {
+  readonly #r: Rooms
+
+  constructor(rooms: Rooms) {
+    this.#r = rooms
+  }
+
+  get locks() {
+    return this.#r.locks.view
+  }
+
+  alive(): boolean {
+    return this.#r.bus.alive()
+  }
+
+  resolveToken(hash: string) {
+    return this.#r.tokens.resolve(hash)
+  }
+
+  liveTask(id: string) {
+    return this.#r.tasks.live(id)
+  }
+
+  async whyNotLive(id: string): Promise<Reason> {
+    const task = await this.#r.tasks.get(id)
+    if (!task) return reason('TASK_UNKNOWN', { task: id.slice(0, 40) })
+    if (task.end === 'expired') return reason('TASK_EXPIRED')
+    if (task.end === 'idle') return reason('TASK_IDLE')
+    return reason('TASK_CLOSED', { end: task.end ?? 'not yours' })
+  }
+
+  tools(server: string) {
+    return this.#r.registry.view(server)
+  }
+
+  observe(server: string, seen: Seen) {
+    return this.#r.registry.observe(server, seen)
+  }
+
+  injection(server: string, task: string): Promise<Injection> | Injection {
+    return this.#r.leases.injectionFor(server, task)
+  }
+
+  commit(callId: string, contentDigest: string): string {
+    return this.#r.committer.commit(callId, contentDigest)
+  }
+
+  /**
+   * The one linearisation point. Everything up to `append` runs without yielding, so of two racing calls with one proof, or with one
+   * call left in the budget, exactly one gets through.
+   */
+  async admit(a: Admission): Promise<LogPosition | Reason> {
+    const { replay, locks, tasks, tokens, budgets, clock, log, bus } = this.#r
+    if (!bus.alive()) return reason('LOCKS_STALE')
+    const now = clock.now()
+    if (!replay.use(a.replayKey, now)) return reason('PROOF_REPLAYED')
+    const lock = locks.view.stops(a.subject)
+    if (lock) return lockReason(lock)
+    if (!tokens.inForce(a.tokenHash, now)) return reason('TOKEN_INVALID')
+    const live = tasks.live(a.task)
+    if (!live || live.grant.id !== a.grant) return this.whyNotLive(a.task)
+    const spent = budgets.reserve(live.grant, { calls: a.calls })
+    if (spent) return spent
+    tasks.touch(a.task)
+    try {
+      return await log.append(a.event)
+    } catch (error) {
+      budgets.release(a.grant, { calls: a.calls })
+      throw error
+    }
+  }
+
+  settle(s: Settlement): Promise<LogPosition> {
+    this.#r.budgets.settle(s.grant, { bytes: s.bytes })
+    return this.#r.log.append(s.event)
+  }
+
+  record(event: LogEvent): Promise<LogPosition> {
+    return this.#r.log.append(event)
+  }
+}

@@ -1,0 +1,32 @@
+import { ALLOW } from '../../model/decision.ts'
+import { authenticate } from '../../identity/authenticate.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { Authority } from '../authority.ts'
+import type { Stage } from '../exchange.ts'
+
+/** 2: token and proof of possession to principal. */
+export function authenticateStage(deps: {
+  authority: Authority
+  clock: Clock
+  windowMs: number
+}): Stage<'presented', 'principal' | 'tokenTask' | 'tokenHash' | 'replayKey'> {
+  const resolve = (hash: string) => deps.authority.resolveToken(hash)
+  return {
+    name: 'authenticate',
+    async run({ presented }) {
+      const { session, replayKey } = await authenticate(
+        { ...presented, now: deps.clock.now(), windowMs: deps.windowMs },
+        resolve,
+      )
+      return {
+        decision: ALLOW,
+        facts: {
+          principal: session.principal,
+          tokenTask: session.task,
+          tokenHash: session.tokenHash,
+          replayKey: presented.part === '' ? replayKey : `${replayKey}/${presented.part}`,
+        },
+      }
+    },
+  }
+}

@@ -1,0 +1,11 @@
+import type { Json } from '../../model/json.ts'
+import type { Scanner } from '../../firewall/scanner.ts'
+import type { Stage } from '../exchange.ts'
+
+/** 10: detectors on everything that leaves towards the upstream. */
+export function inspectStage(scanner: Scanner): Stage<'outgoing'> {
+  return {
+    name: 'inspect',
+    run: ({ outgoing }) => ({ decision: scanner.scan(outgoing as Json, 'out').decision }),
+  }
+}

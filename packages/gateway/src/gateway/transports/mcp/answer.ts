@@ -1,0 +1,221 @@
+import type { SseEvent } from '../../../lib/sse.ts'
+import { withData } from '../../../lib/sse.ts'
+import type { Reason } from '../../../model/reasons.ts'
+import { reason } from '../../../model/reasons.ts'
+import { Stopped } from '../../in-flight.ts'
+import type { Asked } from './denial.ts'
+import { denialAnswer } from './denial.ts'
+import type { Message } from './message.ts'
+import type { Reply } from './reply.ts'
+import type { UpstreamCall, UpstreamFailure, UpstreamHead, UpstreamSink } from './upstream.ts'
+
+/** How an exchange ended, for its outcome record. */
+export interface Outcome {
+  readonly result: 'ok' | 'error' | 'tool_error' | 'refused' | 'failed' | 'stopped' | 'gone'
+  readonly code: string | undefined
+  /** Bytes of messages that went to the client. */
+  readonly bytes: number
+}
+
+export interface AnswerOptions {
+  readonly res: Reply
+  readonly asked: Asked
+  readonly server: string
+  readonly timeoutMs: number
+  readonly signal: AbortSignal
+  /** Inspects one message: the text to deliver, undefined to drop it, or why the answer is refused. */
+  readonly deliver: (text: string) => Delivered | Promise<Delivered>
+  /** The session id to show the client for the upstream's own. */
+  readonly sessionFor: (upstream: string) => string
+  readonly onOutcome: (outcome: Outcome) => void
+}
+
+export type Delivered =
+  | { readonly kind: 'pass'; readonly text: string; readonly message: Message }
+  | { readonly kind: 'drop' }
+  | { readonly kind: 'refuse'; readonly reason: Reason }
+
+/**
+ * Writes an upstream's answer to the client as it comes: JSON stays JSON, a stream stays a stream, each event is passed on as
+ * soon as it is inspected. Messages keep their order also when inspecting one has to wait.
+ */
+export class Answer implements UpstreamSink {
+  call: UpstreamCall | undefined
+  readonly #o: AnswerOptions
+  #head: UpstreamHead | undefined
+  #queue: Promise<void> | undefined
+  #answered = false
+  #finished = false
+  #bytes = 0
+  #outcome: Outcome['result'] = 'ok'
+  #code: string | undefined
+
+  constructor(options: AnswerOptions) {
+    this.#o = options
+  }
+
+  head(head: UpstreamHead): void {
+    this.#head = head
+    if (head.kind === 'sse' && head.status === 200) this.#startStream(head)
+  }
+
+  json(text: string): void {
+    this.#inOrder(() => this.#whole(text))
+  }
+
+  event(event: SseEvent): boolean {
+    if (this.#queue) {
+      this.#inOrder(() => this.#one(event))
+      return false
+    }
+    const done = this.#one(event)
+    if (done) this.#inOrder(() => done)
+    return !this.#o.res.writableNeedDrain
+  }
+
+  end(failure?: UpstreamFailure): void {
+    if (this.#queue) this.#inOrder(() => this.#close(failure))
+    else this.#close(failure)
+  }
+
+  #inOrder(work: () => void | Promise<void>): void {
+    const next = (this.#queue ?? Promise.resolve()).then(work).catch(() => this.#fail(reason('INTERNAL')))
+    this.#queue = next
+    void next.then(() => {
+      if (this.#queue !== next) return
+      this.#queue = undefined
+      if (!this.#o.res.writableNeedDrain) this.call?.resume()
+    })
+  }
+
+  #startStream(head: UpstreamHead): void {
+    const { res } = this.#o
+    if (res.headersSent || res.destroyed) return
+    res.writeHead(200, {
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-cache, no-transform',
+      'x-accel-buffering': 'no',
+      ...this.#sessionHeader(head),
+    })
+    res.flushHeaders()
+    res.on('drain', () => this.call?.resume())
+  }
+
+  #sessionHeader(head: UpstreamHead): Record<string, string> {
+    return head.session === undefined || this.#o.asked.method !== 'initialize'
+      ? {}
+      : { 'mcp-session-id': this.#o.sessionFor(head.session) }
+  }
+
+  #one(event: SseEvent): Promise<void> | undefined {
+    if (event.data === undefined || event.data === '') {
+      this.#write(`${event.raw}\n\n`)
+      return undefined
+    }
+    const delivered = this.#o.deliver(event.data)
+    if (delivered instanceof Promise) return delivered.then((late) => this.#emit(event, late))
+    this.#emit(event, delivered)
+    return undefined
+  }
+
+  #emit(event: SseEvent, delivered: Delivered): void {
+    if (delivered.kind === 'drop' || this.#finished) return
+    if (delivered.kind === 'refuse') return this.#fail(delivered.reason)
+    this.#note(delivered.message)
+    const same = delivered.text === event.data
+    this.#bytes += delivered.text.length
+    this.#write(`${same ? event.raw : withData(event, delivered.text)}\n\n`)
+  }
+
+  async #whole(text: string): Promise<void> {
+    const delivered = await this.#o.deliver(text)
+    if (this.#finished) return
+    if (delivered.kind === 'refuse') return this.#fail(delivered.reason)
+    const { res } = this.#o
+    if (delivered.kind === 'drop') {
+      return this.#fail(
+        reason('UPSTREAM_PROTOCOL', { server: this.#o.server, detail: 'it gave no answer to this request' }),
+      )
+    }
+    this.#note(delivered.message)
+    const head = this.#head as UpstreamHead
+    this.#bytes += delivered.text.length
+    if (!res.headersSent && !res.destroyed) {
+      res.writeHead(isPlain(head.status) ? head.status : 502, {
+        'content-type': 'application/json',
+        'cache-control': 'no-store',
+        ...this.#sessionHeader(head),
+      })
+      res.end(delivered.text)
+    }
+  }
+
+  #note(message: Message): void {
+    if (message.type !== 'response') return
+    this.#answered = true
+    if (message.error !== undefined) this.#outcome = 'error'
+    else if ((message.result as { isError?: unknown } | null)?.isError === true) this.#outcome = 'tool_error'
+  }
+
+  #close(failure?: UpstreamFailure): void {
+    if (this.#finished) return
+    const { res, asked, server } = this.#o
+    const stopped = this.#o.signal.reason instanceof Stopped ? this.#o.signal.reason.reason : undefined
+    if (stopped) return this.#fail(stopped, 'stopped')
+    if (failure) return this.#fail(failureReason(failure, server, this.#o.timeoutMs), failure.code === 'CANCELLED' ? 'gone' : 'failed')
+    if (!res.headersSent && !res.destroyed) {
+      const status = this.#head?.status ?? 502
+      if (asked.id !== undefined && asked.method !== 'GET' && isPlain(status) && status < 300) {
+        return this.#fail(reason('UPSTREAM_PROTOCOL', { server, detail: 'it gave no answer' }), 'failed')
+      }
+      if (status === 404) return this.#fail(reason('SESSION_UNKNOWN'), 'failed')
+      if (!isPlain(status)) {
+        return this.#fail(reason('UPSTREAM_PROTOCOL', { server, detail: `it answered with HTTP status ${status}` }), 'failed')
+      }
+      res.writeHead(status, { 'cache-control': 'no-store' })
+      res.end()
+    } else if (asked.id !== undefined && !this.#answered && this.#head?.kind === 'sse' && asked.era === 'modern' && asked.method !== 'subscriptions/listen') {
+      return this.#fail(reason('UPSTREAM_PROTOCOL', { server, detail: 'the stream ended without an answer' }), 'failed')
+    }
+    this.#finish()
+  }
+
+  /** The client learns why there is no answer: as an HTTP answer, or as the last event of a stream that has begun. */
+  #fail(why: Reason, result: Outcome['result'] = 'refused'): void {
+    if (this.#finished) return
+    this.#outcome = result
+    this.#code = why.code
+    const { res, asked } = this.#o
+    const answer = denialAnswer(why, asked, undefined)
+    if (!res.headersSent && !res.destroyed) {
+      res.writeHead(answer.status, { ...answer.headers })
+      res.end(answer.body)
+    } else if (asked.id !== undefined && !this.#answered) this.#write(`event: message\ndata: ${answer.body}\n\n`)
+    this.#finish()
+  }
+
+  #finish(): void {
+    this.#finished = true
+    if (!this.#o.res.writableEnded) this.#o.res.end()
+    this.#o.onOutcome({ result: this.#outcome, code: this.#code, bytes: this.#bytes })
+  }
+
+  #write(text: string): void {
+    const { res } = this.#o
+    if (!res.destroyed && !res.writableEnded) res.write(text)
+  }
+}
+
+/** Statuses an upstream may speak to our client in; redirects and its own authentication are its business with the gateway. */
+const isPlain = (status: number): boolean => status === 200 || status === 202 || status === 400 || status === 404 || status === 405
+
+function failureReason(failure: UpstreamFailure, server: string, timeoutMs: number): Reason {
+  switch (failure.code) {
+    case 'UPSTREAM_TIMEOUT':
+      return reason('UPSTREAM_TIMEOUT', { server, seconds: Math.ceil(timeoutMs / 1000) })
+    case 'CANCELLED':
+      return reason('CANCELLED')
+    default:
+      return reason(failure.code, { server, detail: failure.detail })
+  }
+}

@@ -1,0 +1,48 @@
+import type { Reason } from '../../../model/reasons.ts'
+import type { Scanner } from '../../../firewall/scanner.ts'
+import type { Sealer } from '../../../lib/sealed-token.ts'
+import type { LogPosition } from '../../../model/evidence.ts'
+import type { Authority } from '../../authority.ts'
+import type { Exchange, MaybePromise } from '../../exchange.ts'
+import type { InFlight } from '../../in-flight.ts'
+import type { Pipeline } from '../../pipeline.ts'
+import type { Server, Servers } from '../../servers.ts'
+import type { Outcome } from './answer.ts'
+
+export interface Limits {
+  readonly body: number
+  readonly bodyTimeoutMs: number
+  readonly inFlight: number
+}
+
+/** Everything the MCP transport is built with. */
+export interface McpContext {
+  readonly issuer: string
+  /** Origin of the log, as receipts name it. */
+  readonly logOrigin: string
+  readonly authority: Authority
+  readonly pipeline: Pipeline
+  readonly servers: Servers
+  readonly scanner: Scanner
+  readonly sealer: Sealer
+  readonly inFlight: InFlight
+  readonly denials: Denials
+  /** Resolves once the gateway has met the server by itself; at once when it has. @throws Refusal TOOL_UNVERIFIED */
+  introduced(server: Server): MaybePromise<void>
+  limits(): Limits
+  timeoutMs(server: Server): number
+  reverifyMs(server: Server): number
+  /** Records how an admitted exchange ended and settles its budget. */
+  outcome(exchange: Exchange, outcome: Outcome): void
+  /** Records a message of an upstream that was not delivered. */
+  blocked(exchange: Exchange, why: Reason, method: string): void
+  challengeFor(why: Reason, path: string): Readonly<Record<string, string>>
+  onBug(error: unknown): void
+}
+
+export interface Denials {
+  /** A decided exchange; resolves with its place in the log, or undefined when the log did not take it. */
+  record(exchange: Exchange, why: Reason, stage: string | undefined): Promise<LogPosition | undefined>
+  /** A request that could not even be read: counted, and recorded within a limit. */
+  unread(why: Reason, server: string): void
+}

@@ -1,0 +1,88 @@
+import { isObject } from '../../../model/json.ts'
+import { reason } from '../../../model/reasons.ts'
+import type { Exchange, Facts } from '../../exchange.ts'
+import type { Server } from '../../servers.ts'
+import type { Delivered } from './answer.ts'
+import type { McpContext } from './context.ts'
+import { inspectInbound, withReceipt } from './inbound.ts'
+import { definitionsIn, filterListing } from './listing.ts'
+import type { Message } from './message.ts'
+import type { Received } from './receive.ts'
+import type { UpstreamRequest } from './upstream.ts'
+import { withVettedInstructions } from './instructions.ts'
+
+/** Stage 16 for one exchange: what each message of the upstream becomes on its way to the client. */
+export function deliverer(
+  context: McpContext,
+  exchange: Exchange,
+  server: Server,
+  received: Received | undefined,
+  request: UpstreamRequest,
+  present: (text: string, message: Message) => string = (text) => text,
+): (text: string) => Delivered | Promise<Delivered> {
+  const facts = exchange.facts as Facts
+  const rules = {
+    server: server.name,
+    requestId: request.id,
+    mayAsk: server.config.may_ask,
+    scanner: context.scanner,
+  }
+  const answerUpstream = (text: string) => {
+    const quiet = { head() {}, json() {}, event: () => true, end() {} }
+    server.upstream.send({ ...request, method: 'POST', body: text, id: undefined, opens: false }, quiet, exchange.signal)
+  }
+
+  return (text) => {
+    const inbound = inspectInbound(text, rules)
+    if (inbound.kind === 'drop') {
+      context.blocked(exchange, inbound.reason, inbound.method)
+      if (inbound.answer !== undefined) answerUpstream(inbound.answer)
+      return { kind: 'drop' }
+    }
+    if (inbound.kind === 'refuse') return inbound
+    const { message } = inbound
+    if (message.type !== 'response') {
+      noteChange(message, server)
+      return { ...inbound, text: present(inbound.text, message) }
+    }
+    const lists = received?.row?.lists
+    if (lists && isObject(message.result)) return listed(inbound.text, message, lists)
+    return { ...inbound, text: finish(inbound.text, message) }
+  }
+
+  function finish(text: string, message: Message): string {
+    const method = received?.action.method
+    const vetted =
+      method === 'initialize' || method === 'server/discover'
+        ? withVettedInstructions(text, message, server)
+        : text
+    return present(withReceipt(vetted, message, context.logOrigin, facts.intent), message)
+  }
+
+  async function listed(
+    text: string,
+    message: Message & { type: 'response' },
+    lists: NonNullable<NonNullable<Received['row']>['lists']>,
+  ): Promise<Delivered> {
+    if (!isObject(message.result)) return { kind: 'refuse', reason: reason('INTERNAL') }
+    const views =
+      lists.kind === 'resource'
+        ? new Map()
+        : await context.authority.observe(server.name, {
+            instructions: server.instructions,
+            kind: lists.kind,
+            definitions: definitionsIn(message.result, lists.member),
+          })
+    const filtered = filterListing(text, message.result, lists, server.name, facts.grant, views)
+    return { kind: 'pass', message, text: present(withReceipt(filtered, message, context.logOrigin, facts.intent), message) }
+  }
+}
+
+/** A server that says its definitions changed is asked again before the next call. */
+function noteChange(message: Message, server: Server): void {
+  if (message.type !== 'notification') return
+  if (message.method === 'notifications/tools/list_changed' || message.method === 'notifications/prompts/list_changed') {
+    server.staleSince = performance.now()
+  }
+}
+

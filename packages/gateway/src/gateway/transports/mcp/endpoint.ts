@@ -1,0 +1,264 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import type { Action } from '../../../model/action.ts'
+import type { Principal } from '../../../model/principal.ts'
+import type { Reason } from '../../../model/reasons.ts'
+import { reason } from '../../../model/reasons.ts'
+import { Refusal, refuse } from '../../../model/refusal.ts'
+import { newId } from '../../../lib/id.ts'
+import type { Exchange, Facts } from '../../exchange.ts'
+import { readBody } from '../../http-body.ts'
+import type { Open } from '../../in-flight.ts'
+import { NOBODY, Stopped } from '../../in-flight.ts'
+import type { Server } from '../../servers.ts'
+import { Answer } from './answer.ts'
+import { withAllowedCapabilities } from './capabilities.ts'
+import type { McpContext } from './context.ts'
+import { deliverer } from './deliver.ts'
+import type { Asked, DenialAnswer } from './denial.ts'
+import { denialAnswer } from './denial.ts'
+import type { Message } from './message.ts'
+import type { Received } from './receive.ts'
+import { bodiless, receive } from './receive.ts'
+import type { Reply } from './reply.ts'
+import type { SessionState } from './sessions.ts'
+import { openSession, sealSession } from './sessions.ts'
+import type { UpstreamRequest } from './upstream.ts'
+import { VerifiedAt, verifier } from './verification.ts'
+
+/** Request headers that an MCP server is meant to see; everything else stays here. */
+const PASSED = /^(?:mcp-protocol-version|mcp-method|mcp-name|mcp-param-.{1,100}|last-event-id|accept|accept-language)$/
+
+/** One request for one server, read. The aggregate endpoint makes several of one HTTP request. */
+export interface Work {
+  readonly headers: IncomingHttpHeaders
+  readonly method: 'POST' | 'GET' | 'DELETE'
+  /** Path of the endpoint, as the proof names it. */
+  readonly path: string
+  /** Tells the parts of one proof apart when a request is made for several servers; empty otherwise. */
+  readonly part: string
+  readonly reply: Reply
+  readonly open: Open
+  readonly action: Action
+  /** Undefined for GET and DELETE. */
+  readonly received: Received | undefined
+  /** The client's session; `unknown` when it sent one that is not ours. */
+  readonly session: SessionState | 'unknown' | undefined
+  /** Last change to a delivered message, e.g. names as the aggregate endpoint shows them. */
+  readonly present?: (text: string, message: Message) => string
+}
+
+/** `/mcp/{server}`: one server, transparently. */
+export class McpEndpoint {
+  readonly #c: McpContext
+  readonly #verified = new VerifiedAt()
+
+  constructor(context: McpContext) {
+    this.#c = context
+  }
+
+  async handle(req: IncomingMessage, res: ServerResponse, name: string): Promise<void> {
+    const open: Open = { subject: NOBODY, abort: new AbortController() }
+    this.#c.inFlight.add(open)
+    try {
+      const received = req.method === 'POST' ? await this.#receive(req, name) : undefined
+      const method = received ? 'POST' : bodilessMethod(req)
+      await this.serve({
+        headers: req.headers,
+        method,
+        path: `/mcp/${name}`,
+        part: '',
+        reply: res,
+        open,
+        received,
+        action: received?.action ?? bodiless(method as 'GET', name),
+        session: this.#session(req),
+      })
+    } catch (error) {
+      this.fail(error, req, res, open, name)
+    }
+  }
+
+  /** A request that was refused before anything could be decided. */
+  fail(error: unknown, req: IncomingMessage, res: ServerResponse, open: Open, name: string): void {
+    this.#c.inFlight.remove(open)
+    if (!(error instanceof Refusal)) this.#c.onBug(error)
+    const why = error instanceof Refusal ? error.reason : reason('INTERNAL')
+    this.#c.denials.unread(why, name)
+    send(res, denialAnswer(why, NOTHING_ASKED, undefined))
+    if (!req.complete) res.on('finish', () => req.destroy())
+  }
+
+  openSession(token: string): SessionState | undefined {
+    return openSession(this.#c.sealer, token)
+  }
+
+  async #receive(req: IncomingMessage, name: string): Promise<Received> {
+    const limits = this.#c.limits()
+    return receive(await readBody(req, limits.body, limits.bodyTimeoutMs), req.headers, name)
+  }
+
+  /** Runs the stages and, when all agree, forwards. */
+  async serve(work: Work): Promise<void> {
+    const { headers, reply, open, action, received } = work
+    const server = this.#c.servers.get(action.server)
+    const session = work.session === 'unknown' ? undefined : work.session?.upstream
+    const exchange: Exchange = {
+      id: newId('cal'),
+      startedAt: performance.now(),
+      signal: open.abort.signal,
+      facts: {
+        presented: {
+          authorization: headers.authorization,
+          dpop: single(headers.dpop),
+          method: work.method,
+          url: this.#c.issuer + work.path,
+          contentDigest: received ? action.contentDigest : undefined,
+          part: work.part,
+        },
+        action,
+        objection: (principal, task) => this.#objection(work, server, principal, task),
+        outgoing: received ? outgoingOf(received) : null,
+      },
+    }
+    Object.assign(exchange.facts, {
+      verifyTool: verifier(this.#c, this.#verified, exchange, server, session, headers),
+    })
+    reply.on('close', () => {
+      // A legacy client that disconnects has not cancelled; a modern one has (2026-07-28 basic/patterns/cancellation).
+      if (!reply.writableFinished && (action.era === 'modern' || work.method === 'GET')) open.abort.abort()
+    })
+
+    const { decision, stage } = await this.#c.pipeline.admit(exchange)
+    if (decision.verdict.kind === 'deny' || !server) {
+      return this.#deny(work, exchange, decision.reasons.at(-1) ?? reason('INTERNAL'), stage)
+    }
+    const stopped = open.abort.signal.reason
+    if (stopped instanceof Stopped) {
+      this.#c.outcome(exchange, { result: 'stopped', code: stopped.reason.code, bytes: 0 })
+      this.#c.inFlight.remove(open)
+      return send(reply, denialAnswer(stopped.reason, askedOf(work), (exchange.facts as Facts).intent))
+    }
+    try {
+      await this.#c.introduced(server)
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      this.#c.outcome(exchange, { result: 'failed', code: error.reason.code, bytes: 0 })
+      this.#c.inFlight.remove(open)
+      return send(reply, denialAnswer(error.reason, askedOf(work), (exchange.facts as Facts).intent))
+    }
+    this.#forward(work, exchange, server, session)
+  }
+
+  /** 15: exactly what was inspected, nothing else. */
+  #forward(work: Work, exchange: Exchange, server: Server, session: string | undefined): void {
+    const { reply, open, action, received } = work
+    const facts = exchange.facts as Facts
+    const request: UpstreamRequest = {
+      method: work.method,
+      body: received && withAllowedCapabilities(received.text, received.message, server.config.may_ask).text,
+      id: received?.message.type === 'request' ? received.message.id : undefined,
+      era: action.era,
+      opens: action.method === 'initialize',
+      session,
+      headers: passedHeaders(work.headers),
+      injection: facts.injection,
+      task: facts.task.id,
+    }
+    const answer = new Answer({
+      res: reply,
+      asked: askedOf(work),
+      server: server.name,
+      timeoutMs: this.#c.timeoutMs(server),
+      signal: exchange.signal,
+      deliver: deliverer(this.#c, exchange, server, received, request, work.present),
+      sessionFor: (upstream) =>
+        sealSession(this.#c.sealer, {
+          server: server.name,
+          instance: facts.principal.instance,
+          task: facts.task.id,
+          upstream,
+        }),
+      onOutcome: (outcome) => {
+        this.#c.inFlight.remove(open)
+        this.#c.outcome(exchange, outcome)
+      },
+    })
+    answer.call = server.upstream.send(request, answer, exchange.signal)
+  }
+
+  /** What stands against the request once its author is known. */
+  #objection(work: Work, server: Server | undefined, principal: Principal, task: string | undefined): Reason | undefined {
+    const { action, received, session } = work
+    const limit = this.#c.limits().inFlight
+    const subject = {
+      agent: principal.agent,
+      instance: principal.instance,
+      task,
+      server: action.server,
+      tool: action.kind === 'tool' ? action.name : undefined,
+    }
+    if (!this.#c.inFlight.claim(work.open, subject, limit)) return reason('TOO_MANY_OPEN', { limit })
+    if (!server) return reason('SERVER_UNKNOWN', { server: action.server.slice(0, 60) })
+    if (received && received.message.type !== 'response' && !received.row) {
+      return reason('METHOD_UNKNOWN', { method: action.method })
+    }
+    if (received?.mismatch) return received.mismatch
+    if (session === undefined) return undefined
+    const own =
+      session !== 'unknown' &&
+      session.server === action.server &&
+      session.instance === principal.instance &&
+      session.task === task
+    return own ? undefined : reason('SESSION_UNKNOWN')
+  }
+
+  async #deny(work: Work, exchange: Exchange, why: Reason, stage: string | undefined): Promise<void> {
+    const recorded = await this.#c.denials.record(exchange, why, stage)
+    this.#c.inFlight.remove(work.open)
+    const answer = denialAnswer(why, askedOf(work), recorded)
+    send(work.reply, answer, this.#c.challengeFor(why, work.path))
+  }
+
+  /** A modern client has no sessions: the header is ignored (2026-07-28 changelog). */
+  #session(req: IncomingMessage): SessionState | 'unknown' | undefined {
+    const token = req.headers['mcp-session-id']
+    if (token === undefined || req.headers['mcp-method'] !== undefined) return undefined
+    return (typeof token === 'string' && openSession(this.#c.sealer, token)) || 'unknown'
+  }
+}
+
+const NOTHING_ASKED: Asked = { id: undefined, method: undefined, era: 'legacy' }
+
+const askedOf = ({ action, received }: Work): Asked => ({
+  id: received?.message.type === 'request' ? received.message.id : undefined,
+  method: action.method,
+  era: action.era,
+})
+
+export function bodilessMethod(req: IncomingMessage): 'GET' | 'DELETE' {
+  const { method } = req
+  if ((method === 'GET' || method === 'DELETE') && req.headers['mcp-protocol-version'] !== '2026-07-28') return method
+  return refuse('HTTP_METHOD_REFUSED', { method: String(method).slice(0, 20) })
+}
+
+/** The parts of a message that carry content; the envelope is the gateway's own business. */
+function outgoingOf({ message }: Received): unknown {
+  return message.type === 'response' ? [message.result ?? null, message.error ?? null] : (message.params ?? null)
+}
+
+function passedHeaders(headers: IncomingHttpHeaders): Record<string, string> {
+  const passed: Record<string, string> = {}
+  for (const [name, value] of Object.entries(headers)) {
+    if (typeof value === 'string' && PASSED.test(name)) passed[name] = value
+  }
+  return passed
+}
+
+const single = (value: string | string[] | undefined): string | undefined =>
+  typeof value === 'string' ? value : undefined
+
+function send(res: Reply, answer: DenialAnswer, headers: Readonly<Record<string, string>> = {}): void {
+  if (res.headersSent || res.destroyed) return
+  res.writeHead(answer.status, { 'cache-control': 'no-store', ...answer.headers, ...headers })
+  res.end(answer.body)
+}

@@ -1,0 +1,23 @@
+import type { Sealer } from '../../../lib/sealed-token.ts'
+
+/** A legacy MCP session as the client holds it: bound to who opened it, openable by any worker. */
+export interface SessionState {
+  readonly server: string
+  readonly instance: string
+  readonly task: string
+  /** The upstream's own session id. */
+  readonly upstream: string
+}
+
+const PURPOSE = 'mcp-session'
+
+export const sealSession = (sealer: Sealer, state: SessionState): string =>
+  sealer.seal(PURPOSE, JSON.stringify([state.server, state.instance, state.task, state.upstream]))
+
+/** Undefined when the token is not one of ours or was altered. Whose it is must still be compared with the principal. */
+export function openSession(sealer: Sealer, token: string): SessionState | undefined {
+  const state = sealer.open(PURPOSE, token)
+  if (state === undefined) return undefined
+  const [server, instance, task, upstream] = JSON.parse(state) as [string, string, string, string]
+  return { server, instance, task, upstream }
+}

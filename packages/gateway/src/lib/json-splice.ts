@@ -1,0 +1,67 @@
+import { endOfString } from './strict-json.ts'
+
+/**
+ * Adds one member to the object at `path`, leaving every other byte of the JSON text as it was (member order, number precision,
+ * unknown members). The text is known to be valid JSON with unique keys and the object at `path` to exist without that member.
+ */
+export function addMember(text: string, path: readonly string[], key: string, json: string): string {
+  const open = locate(text, path)
+  if (text[open] !== '{') throw new Error(`no object at ${path.join('.')}`)
+  const next = skipSpace(text, open + 1)
+  const comma = text[next] === '}' ? '' : ','
+  return `${text.slice(0, open + 1)}${JSON.stringify(key)}:${json}${comma}${text.slice(open + 1)}`
+}
+
+/** Replaces the value at `path`, leaving every other byte as it was. */
+export function replaceValue(text: string, path: readonly string[], json: string): string {
+  const start = locate(text, path)
+  return text.slice(0, start) + json + text.slice(endOfValue(text, start))
+}
+
+/** Index of the first character of the value at `path`. */
+function locate(text: string, path: readonly string[]): number {
+  let at = skipSpace(text, 0)
+  for (const wanted of path) at = findMember(text, at, wanted)
+  return at
+}
+
+function findMember(text: string, open: number, wanted: string): number {
+  let at = skipSpace(text, open + 1)
+  while (text[at] === '"') {
+    const end = endOfString(text, at)
+    const key = JSON.parse(text.slice(at, end + 1)) as string
+    const value = skipSpace(text, skipSpace(text, end + 1) + 1)
+    if (key === wanted) return value
+    at = skipSpace(text, endOfValue(text, value))
+    if (text[at] !== ',') break
+    at = skipSpace(text, at + 1)
+  }
+  throw new Error(`no member ${wanted}`)
+}
+
+function endOfValue(text: string, start: number): number {
+  const first = text[start]
+  if (first === '"') return endOfString(text, start) + 1
+  if (first !== '{' && first !== '[') {
+    let at = start
+    while (at < text.length && !',]} \n\r\t'.includes(text[at] as string)) at++
+    return at
+  }
+  let depth = 0
+  for (let at = start; at < text.length; at++) {
+    const char = text[at]
+    if (char === '"') at = endOfString(text, at)
+    else if (char === '{' || char === '[') depth++
+    else if (char === '}' || char === ']') {
+      depth--
+      if (depth === 0) return at + 1
+    }
+  }
+  return text.length
+}
+
+function skipSpace(text: string, start: number): number {
+  let at = start
+  while (at < text.length && ' \n\r\t'.includes(text[at] as string)) at++
+  return at
+}

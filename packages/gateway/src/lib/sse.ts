@@ -1,0 +1,85 @@
+import { StringDecoder } from 'node:string_decoder'
+
+/** One server-sent event (WHATWG HTML section 9.2): its raw lines as received and the parsed fields Ostiary needs. */
+export interface SseEvent {
+  /** The block as received, without the blank line that ends it. */
+  readonly raw: string
+  readonly event: string | undefined
+  readonly data: string | undefined
+}
+
+export class SseTooLarge extends Error {
+  override name = 'SseTooLarge'
+}
+
+/**
+ * Cuts a byte stream into events as soon as each is whole; holds at most `limit` characters.
+ * Comment-only blocks (keep-alives) come out with `data` undefined.
+ */
+export function sseParser(limit: number, onEvent: (event: SseEvent) => void): (chunk: Uint8Array) => void {
+  const decoder = new StringDecoder('utf8')
+  let lines: string[] = []
+  let held = 0
+  let rest = ''
+  let first = true
+  let afterCr = false
+
+  const flush = () => {
+    if (lines.length === 0) return
+    const block = lines
+    lines = []
+    held = 0
+    onEvent(readEvent(block))
+  }
+
+  return (chunk) => {
+    let text = rest + decoder.write(chunk as Buffer)
+    if (first && text.length > 0) {
+      first = false
+      if (text.charCodeAt(0) === 0xfeff) text = text.slice(1)
+    }
+    let start = 0
+    for (let i = rest.length; i < text.length; i++) {
+      const char = text.charCodeAt(i)
+      if (char !== 10 && char !== 13) {
+        afterCr = false
+        continue
+      }
+      if (char === 10 && afterCr) {
+        afterCr = false
+        start = i + 1
+        continue
+      }
+      afterCr = char === 13
+      const line = text.slice(start, i)
+      start = i + 1
+      if (line === '') flush()
+      else {
+        held += line.length
+        lines.push(line)
+      }
+      if (held > limit) throw new SseTooLarge()
+    }
+    rest = text.slice(start)
+    if (held + rest.length > limit) throw new SseTooLarge()
+  }
+}
+
+function readEvent(lines: readonly string[]): SseEvent {
+  let event: string | undefined
+  let data: string | undefined
+  for (const line of lines) {
+    const colon = line.indexOf(':')
+    const field = colon < 0 ? line : line.slice(0, colon)
+    const value = colon < 0 ? '' : line.slice(colon + (line[colon + 1] === ' ' ? 2 : 1))
+    if (field === 'data') data = data === undefined ? value : `${data}\n${value}`
+    else if (field === 'event') event = value
+  }
+  return { raw: lines.join('\n'), event, data }
+}
+
+/** The same event with other data; `id`, `event` and `retry` lines stay. */
+export function withData(event: SseEvent, data: string): string {
+  const kept = event.raw.split('\n').filter((line) => line !== 'data' && !line.startsWith('data:'))
+  return [...kept, `data: ${data}`].join('\n')
+}

@@ -1,0 +1,7 @@
+import type { Tx } from '../store.ts'
+import { initial } from './0001-initial.ts'
+
+/** In order; a migration that has been released is never edited. */
+export const MIGRATIONS: readonly (readonly [name: string, up: (tx: Tx) => Promise<void>])[] = [
+  ['0001-initial', initial],
+]
