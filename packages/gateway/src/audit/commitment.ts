@@ -1,0 +1,26 @@
+import { createHmac, randomBytes } from 'node:crypto'
+import { readPrivateFile, writePrivateFile } from '../lib/private-file.ts'
+
+/**
+ * Commits to request bodies without revealing them: the log holds HMAC(salt, digest) with a salt per call, derived from one key.
+ * Whoever is given the salt of a call can check that one call; nobody can guess the others.
+ */
+export class Committer {
+  readonly #key: Buffer
+
+  constructor(path: string) {
+    const stored = readPrivateFile(path)
+    this.#key = stored ?? randomBytes(32)
+    if (!stored) writePrivateFile(path, this.#key)
+  }
+
+  /** base64url, 32 bytes. */
+  commit(callId: string, contentDigest: string): string {
+    return createHmac('sha256', this.salt(callId)).update(contentDigest).digest('base64url')
+  }
+
+  /** What opens the commitment of one call. */
+  salt(callId: string): Buffer {
+    return createHmac('sha256', this.#key).update(callId).digest()
+  }
+}

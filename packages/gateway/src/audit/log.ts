@@ -1,0 +1,245 @@
+import { join } from 'node:path'
+import { formatReceipt, inclusionProof, leafHash, openCheckpoint, parseVkey } from '@ostiary/evidence'
+import type { LogEvent, LogPosition, Recorder } from '../model/evidence.ts'
+import { AuditUnavailable } from '../model/evidence.ts'
+import type { Clock } from '../lib/clock.ts'
+import { equalBytes } from '../lib/bytes.ts'
+import type { Signer } from './checkpoint-signer.ts'
+import { fileSigner } from './checkpoint-signer.ts'
+import type { LogEntry } from './entry.ts'
+import { decodeEntry, encodeEntry } from './entry.ts'
+import type { Files } from './files.ts'
+import { diskFiles } from './files.ts'
+import { Journal, LogDamaged } from './journal.ts'
+import { Tree } from './tree.ts'
+
+export interface LogOptions {
+  /** Data folder; the log is in `log/`, its key in `keys/log.key`. */
+  readonly dir: string
+  /** Name of the log and of its key: no spaces, no `+`. */
+  readonly origin: string
+  readonly clock: Clock
+  /** How often a checkpoint is signed while entries come in. */
+  readonly checkpointMs?: number
+  /** Entries that may wait for the disk. */
+  readonly queueLimit?: number
+  readonly files?: Files
+  /** Told when the disk refuses, and `undefined` when it takes entries again. */
+  readonly onHealth?: (problem: string | undefined) => void
+}
+
+/** Too many entries wait for the disk. */
+export class QueueFull extends AuditUnavailable {
+  override name = 'QueueFull'
+}
+
+export interface StoredEntry {
+  readonly index: number
+  /** Standard base64. */
+  readonly leaf: string
+  readonly entry: LogEntry
+}
+
+interface Waiting {
+  readonly bytes: Buffer
+  resolve(position: LogPosition): void
+  reject(error: Error): void
+}
+
+/**
+ * The transparency log. `append` is durable in the journal (group commit, one flush in flight); tiles and the signed checkpoint follow
+ * and never run ahead of what is durable.
+ */
+export class AuditLog implements Recorder {
+  readonly #options: LogOptions
+  readonly #journal: Journal
+  readonly #tree: Tree
+  readonly #files: Files
+  readonly #signer: Signer
+  readonly #logDir: string
+  readonly #timer: NodeJS.Timeout
+  #queue: Waiting[] = []
+  #flushing: Promise<void> | undefined
+  /** Durable in the journal, not yet in tiles. */
+  #tail: { hash: Uint8Array; entry: Uint8Array }[] = []
+  #size = 0
+  #checkpoint = ''
+  #publishing: Promise<void> | undefined
+  #closed = false
+  #healthy = true
+
+  private constructor(options: LogOptions) {
+    this.#options = options
+    this.#files = options.files ?? diskFiles
+    this.#logDir = join(options.dir, 'log')
+    this.#journal = new Journal(this.#files, join(this.#logDir, 'journal'))
+    this.#tree = new Tree(this.#files, this.#logDir)
+    this.#signer = fileSigner(join(options.dir, 'keys', 'log.key'), options.origin)
+    this.#timer = setInterval(() => {
+      if (this.#tail.length > 0) this.publish().catch(() => {})
+    }, options.checkpointMs ?? 1000)
+    this.#timer.unref()
+  }
+
+  /**
+   * Opens the log, creating it when the folder is empty.
+   * @throws LogDamaged when tiles, checkpoint and journal do not fit together in a way no crash explains
+   */
+  static async open(options: LogOptions): Promise<AuditLog> {
+    const log = new AuditLog(options)
+    try {
+      await log.#recover()
+    } catch (error) {
+      clearInterval(log.#timer)
+      throw error
+    }
+    return log
+  }
+
+  get vkey(): string {
+    return this.#signer.vkey
+  }
+
+  get origin(): string {
+    return this.#options.origin
+  }
+
+  /** Number of durable entries. */
+  get size(): number {
+    return this.#size
+  }
+
+  /** The newest signed checkpoint, a signed note; empty before the first. */
+  checkpoint(): string {
+    return this.#checkpoint
+  }
+
+  append(event: LogEvent): Promise<LogPosition> {
+    if (this.#closed) return Promise.reject(new AuditUnavailable('the log is closed'))
+    if (this.#queue.length >= (this.#options.queueLimit ?? 4096)) {
+      return Promise.reject(new QueueFull('too many entries wait for the disk'))
+    }
+    const bytes = encodeEntry(event, this.#options.clock.now())
+    const { promise, resolve, reject } = Promise.withResolvers<LogPosition>()
+    this.#queue.push({ bytes, resolve, reject })
+    this.#flushing ??= this.#flush()
+    return promise
+  }
+
+  /** Everything that waits goes into one write and one flush; whoever comes meanwhile is in the next. */
+  async #flush(): Promise<void> {
+    // Lets every append of this turn of the event loop join the first group.
+    await Promise.resolve()
+    while (this.#queue.length > 0) {
+      const group = this.#queue
+      this.#queue = []
+      try {
+        await this.#journal.append(
+          group.map((waiting) => waiting.bytes),
+          this.#size,
+        )
+      } catch (error) {
+        this.#health(`the log cannot be written: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`)
+        const failure = new AuditUnavailable('the entry could not be made durable')
+        for (const waiting of group) waiting.reject(failure)
+        continue
+      }
+      this.#health(undefined)
+      for (const waiting of group) {
+        const hash = leafHash(waiting.bytes)
+        this.#tail.push({ hash, entry: waiting.bytes })
+        waiting.resolve({ index: this.#size++, leaf: Buffer.from(hash).toString('base64') })
+      }
+    }
+    this.#flushing = undefined
+  }
+
+  /** Brings everything durable into tiles and signs a checkpoint over it. */
+  async publish(): Promise<void> {
+    while (this.#publishing) await this.#publishing
+    this.#publishing = this.#integrate().finally(() => {
+      this.#publishing = undefined
+    })
+    await this.#publishing
+  }
+
+  async #integrate(): Promise<void> {
+    const count = this.#tail.length
+    if (count === 0 && this.#checkpoint !== '') return
+    const before = this.#tree.size
+    try {
+      await this.#tree.extend(this.#tail.slice(0, count))
+      const note = this.#signer.sign(this.#tree.size, await this.#tree.root())
+      await this.#files.put(join(this.#logDir, 'checkpoint'), Buffer.from(note))
+      this.#checkpoint = note
+      this.#tail.splice(0, count)
+    } catch (error) {
+      // The edge in memory may be ahead of the disk: start again from what the last checkpoint covers.
+      this.#health(`tiles cannot be written: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`)
+      await this.#tree.load(before)
+      throw error
+    }
+    await this.#journal.prune(this.#tree.size)
+  }
+
+  /** @throws RangeError when there is no such entry */
+  async read(index: number): Promise<StoredEntry> {
+    if (!Number.isSafeInteger(index) || index < 0 || index >= this.#size) throw new RangeError(`no entry ${index}`)
+    const offset = index - this.#tree.size
+    const bytes = offset >= 0 ? (this.#tail[offset]?.entry as Uint8Array) : await this.#tree.entry(index)
+    return { index, leaf: Buffer.from(leafHash(bytes)).toString('base64'), entry: decodeEntry(bytes) }
+  }
+
+  async *entries(from: number, to: number = this.#size): AsyncGenerator<StoredEntry> {
+    for (let index = Math.max(0, from); index < Math.min(to, this.#size); index++) yield await this.read(index)
+  }
+
+  /** An offline-verifiable receipt (C2SP tlog-proof) for one entry. */
+  async receipt(index: number): Promise<string> {
+    if (index >= this.#tree.size) await this.publish()
+    const size = this.#tree.size
+    const proof = await inclusionProof((level, at) => this.#tree.node(level, at, size), index, size)
+    return formatReceipt({ index, proof, checkpoint: this.#checkpoint })
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    clearInterval(this.#timer)
+    while (this.#flushing) await this.#flushing
+    this.#closed = true
+    await this.publish().catch(() => {})
+    await this.#journal.close()
+  }
+
+  async #recover(): Promise<void> {
+    const note = await this.#files.read(join(this.#logDir, 'checkpoint'))
+    if (note) {
+      const vkey = parseVkey(this.#signer.vkey)
+      const checkpoint = vkey && (await openCheckpoint(note.toString('utf8'), vkey))
+      if (!checkpoint) {
+        throw new LogDamaged(
+          `The checkpoint of the log in ${this.#logDir} is not signed by its key. Keep the folder as evidence and restore it from a backup.`,
+        )
+      }
+      await this.#tree.load(checkpoint.size)
+      if (!equalBytes(await this.#tree.root(), checkpoint.root)) {
+        throw new LogDamaged(
+          `The tiles of the log in ${this.#logDir} do not match its signed checkpoint. Keep the folder as evidence, run \`ostiary audit verify\`, and restore it.`,
+        )
+      }
+      this.#checkpoint = note.toString('utf8')
+    } else await this.#tree.load(0)
+    const recovered = await this.#journal.recover(this.#tree.size)
+    this.#tail = recovered.map((entry) => ({ entry: Buffer.from(entry), hash: leafHash(entry) }))
+    this.#size = this.#tree.size + this.#tail.length
+    await this.#files.put(join(this.#logDir, 'vkey'), Buffer.from(`${this.#signer.vkey}\n`))
+    if (this.#size === 0) await this.append({ type: 'log.opened', actor: { kind: 'gateway' }, data: { origin: this.#options.origin } })
+    await this.publish()
+  }
+
+  #health(problem: string | undefined): void {
+    if (problem === undefined && this.#healthy) return
+    this.#healthy = problem === undefined
+    this.#options.onHealth?.(problem)
+  }
+}

@@ -1,0 +1,129 @@
+import { join } from 'node:path'
+import { EMPTY_ROOT, entriesPath, nodeHash, parseEntries, rangeHash, TILE_WIDTH, tilePath } from '@ostiary/evidence'
+import type { Files } from './files.ts'
+import { bundle } from './frames.ts'
+import { LogDamaged } from './journal.ts'
+
+const HASH = 32
+
+/**
+ * The Merkle tree in tile files. Full tiles are read from disk when a proof needs them; the growing edge of every level is in memory.
+ * Levels here are tile levels: a tile at level L holds up to 256 roots of subtrees with 256^L leaves.
+ */
+export class Tree {
+  readonly #files: Files
+  readonly #dir: string
+  #size = 0
+  /** Hashes of the last, partial tile of each level. */
+  #edge: Buffer[][] = []
+  /** Entries of the last, partial bundle. */
+  #bundle: Uint8Array[] = []
+
+  constructor(files: Files, dir: string) {
+    this.#files = files
+    this.#dir = dir
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** Loads the edge of a tree of `size` leaves from its partial tiles. @throws LogDamaged when one is missing or short */
+  async load(size: number): Promise<void> {
+    this.#size = size
+    this.#edge = []
+    for (let level = 0; TILE_WIDTH ** level <= Math.max(size, 1); level++) {
+      const whole = Math.floor(size / TILE_WIDTH ** level)
+      const width = whole % TILE_WIDTH
+      const data = width === 0 ? Buffer.alloc(0) : await this.#must(tilePath(level, Math.floor(whole / TILE_WIDTH), width), width * HASH)
+      this.#edge.push(Array.from({ length: width }, (_, i) => data.subarray(i * HASH, (i + 1) * HASH)))
+    }
+    const width = size % TILE_WIDTH
+    this.#bundle = width === 0 ? [] : await this.#entries(Math.floor(size / TILE_WIDTH), width)
+  }
+
+  /** Adds leaves and makes every file durable that a checkpoint over the new size needs. */
+  async extend(leaves: readonly { hash: Uint8Array; entry: Uint8Array }[]): Promise<void> {
+    const writes: [path: string, data: Uint8Array][] = []
+    for (const { hash, entry } of leaves) {
+      this.#bundle.push(entry)
+      if (this.#bundle.length === TILE_WIDTH) {
+        writes.push([entriesPath(Math.floor(this.#size / TILE_WIDTH)), bundle(this.#bundle)])
+        this.#bundle = []
+      }
+      this.#push(0, Buffer.from(hash), Math.floor(this.#size / TILE_WIDTH), writes)
+      this.#size++
+    }
+    const width = this.#bundle.length
+    if (width > 0) writes.push([entriesPath(Math.floor(this.#size / TILE_WIDTH), width), bundle(this.#bundle)])
+    for (const [level, edge] of this.#edge.entries()) {
+      const index = Math.floor(Math.floor(this.#size / TILE_WIDTH ** level) / TILE_WIDTH)
+      if (edge.length > 0) writes.push([tilePath(level, index, edge.length), Buffer.concat(edge)])
+    }
+    await Promise.all(writes.map(([path, data]) => this.#files.put(join(this.#dir, path), data)))
+  }
+
+  #push(level: number, hash: Buffer, index: number, writes: [string, Uint8Array][]): void {
+    this.#edge[level] ??= []
+    const edge = this.#edge[level]
+    edge.push(hash)
+    if (edge.length < TILE_WIDTH) return
+    writes.push([tilePath(level, index), Buffer.concat(edge)])
+    this.#edge[level] = []
+    this.#push(level + 1, Buffer.from(fold(edge)), Math.floor(index / TILE_WIDTH), writes)
+  }
+
+  async root(size: number = this.#size): Promise<Uint8Array> {
+    return size === 0 ? EMPTY_ROOT : await rangeHash((level, index) => this.node(level, index, size), 0, size)
+  }
+
+  /** Hash of the complete subtree of 2^level leaves number `index`, within the first `size` leaves. */
+  async node(level: number, index: number, size: number): Promise<Uint8Array> {
+    const tileLevel = Math.floor(level / 8)
+    const span = 2 ** (level % 8)
+    const start = index * span
+    const tile = Math.floor(start / TILE_WIDTH)
+    const whole = Math.floor(size / TILE_WIDTH ** tileLevel)
+    const width = Math.min(TILE_WIDTH, whole - tile * TILE_WIDTH)
+    const edgeTile = Math.floor(Math.floor(this.#size / TILE_WIDTH ** tileLevel) / TILE_WIDTH)
+    const data =
+      tile === edgeTile
+        ? Buffer.concat(this.#edge[tileLevel] ?? [])
+        : await this.#must(tilePath(tileLevel, tile), TILE_WIDTH * HASH)
+    const from = start - tile * TILE_WIDTH
+    if (from + span > width) throw new Error('a subtree beyond the tree')
+    return fold(Array.from({ length: span }, (_, i) => data.subarray((from + i) * HASH, (from + i + 1) * HASH)))
+  }
+
+  /** Entry number `index`; the caller knows that it exists. */
+  async entry(index: number): Promise<Uint8Array> {
+    const tile = Math.floor(index / TILE_WIDTH)
+    const entries = tile === Math.floor(this.#size / TILE_WIDTH) ? this.#bundle : await this.#entries(tile, TILE_WIDTH)
+    return entries[index % TILE_WIDTH] as Uint8Array
+  }
+
+  async #entries(tile: number, width: number): Promise<Uint8Array[]> {
+    const path = entriesPath(tile, width)
+    const data = await this.#files.read(join(this.#dir, path))
+    const entries = data && parseEntries(data)
+    if (entries?.length !== width) throw new LogDamaged(`The log file ${join(this.#dir, path)} is ${data ? 'damaged' : 'missing'}. Keep the folder as evidence and restore it.`)
+    return entries
+  }
+
+  async #must(path: string, length: number): Promise<Buffer> {
+    const data = await this.#files.read(join(this.#dir, path))
+    if (data?.length !== length) throw new LogDamaged(`The log file ${join(this.#dir, path)} is ${data ? 'damaged' : 'missing'}. Keep the folder as evidence and restore it.`)
+    return data
+  }
+}
+
+/** Root of a power-of-two number of hashes. */
+function fold(hashes: readonly Uint8Array[]): Uint8Array {
+  let level = hashes
+  while (level.length > 1) {
+    const next: Uint8Array[] = []
+    for (let i = 0; i < level.length; i += 2) next.push(nodeHash(level[i] as Uint8Array, level[i + 1] as Uint8Array))
+    level = next
+  }
+  return level[0] as Uint8Array
+}

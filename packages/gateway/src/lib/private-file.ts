@@ -1,0 +1,34 @@
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
+
+/** A file with a secret in it that other accounts could read. */
+export class NotPrivate extends Error {
+  override name = 'NotPrivate'
+}
+
+/**
+ * Content of a file that only this account may read; undefined when there is none.
+ * @throws NotPrivate when others may read it: the secret has to be taken as known
+ */
+export function readPrivateFile(path: string): Buffer | undefined {
+  const stat = statSync(path, { throwIfNoEntry: false })
+  if (!stat) return undefined
+  if (process.platform !== 'win32' && (stat.mode & 0o077) !== 0) {
+    throw new NotPrivate(`${path} can be read by other accounts. Run: chmod 600 ${path}`)
+  }
+  return readFileSync(path)
+}
+
+/** Writes a secret so that it is there whole, with mode 0600, or not at all. */
+export function writePrivateFile(path: string, data: Uint8Array): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  const temporary = `${path}.tmp`
+  const file = openSync(temporary, 'w', 0o600)
+  try {
+    writeSync(file, data)
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+  renameSync(temporary, path)
+}
