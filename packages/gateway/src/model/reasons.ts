@@ -138,11 +138,16 @@ export const REASONS = {
     'This instance is revoked.',
     'Enrol again with a new one-time code: `ostiary agent enrol <agent>`.',
   ],
+  AGENT_UNKNOWN: [404, 'There is no agent {agent}.', 'List them with `ostiary agent list`.'],
+  AGENT_EXISTS: [409, 'There is an agent {agent} already.', 'Choose another name.'],
+  INSTANCE_UNKNOWN: [404, 'There is no instance {instance}.', 'List them with `ostiary agent show <agent>`.'],
+  KEY_IN_USE: [409, 'This key belongs to an instance already.', 'Make a new key for each instance.'],
   ENROLMENT_CODE_INVALID: [
     400,
     'The enrolment code is unknown, used or expired.',
     'Ask an operator for a new one: `ostiary agent enrol <agent>`.',
   ],
+  GRANT_TYPE_UNSUPPORTED: [400, 'Only the client_credentials grant is supported.', 'Ask with `grant_type=client_credentials`.'],
   ASSERTION_INVALID: [
     401,
     'The client assertion is invalid: {detail}.',

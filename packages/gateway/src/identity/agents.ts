@@ -1,0 +1,72 @@
+import type { Clock } from '../lib/clock.ts'
+import { newId } from '../lib/id.ts'
+import type { LogActor, LogType, Recorder } from '../model/evidence.ts'
+import { refuse } from '../model/refusal.ts'
+import type { Bus } from '../store/bus.ts'
+import type { AgentRow } from '../store/schema.ts'
+import type { Store } from '../store/store.ts'
+import { UniqueViolation } from '../store/store.ts'
+
+/** Agents: stable identities, each with an accountable person. */
+export class Agents {
+  readonly #d: { store: Store; recorder: Recorder; bus: Bus; clock: Clock; onStopped(agent: string): Promise<void> }
+
+  /** `onStopped` ends what a suspended or revoked agent holds: tokens, tasks, open calls. */
+  constructor(deps: { store: Store; recorder: Recorder; bus: Bus; clock: Clock; onStopped(agent: string): Promise<void> }) {
+    this.#d = deps
+  }
+
+  async list(): Promise<readonly AgentRow[]> {
+    return await this.#d.store.db.selectFrom('agents').selectAll().orderBy('name').execute()
+  }
+
+  async find(name: string): Promise<AgentRow | undefined> {
+    return await this.#d.store.db.selectFrom('agents').selectAll().where('name', '=', name).executeTakeFirst()
+  }
+
+  async require(name: string): Promise<AgentRow> {
+    return (await this.find(name)) ?? refuse('AGENT_UNKNOWN', { agent: name.slice(0, 60) })
+  }
+
+  /** @throws Refusal AGENT_EXISTS */
+  async add(input: { name: string; sponsor: string; purpose: string }, by: LogActor): Promise<AgentRow> {
+    if (await this.find(input.name)) refuse('AGENT_EXISTS', { agent: input.name })
+    const agent: AgentRow = { id: newId('agt'), ...input, status: 'active', created_at: this.#d.clock.now() }
+    await this.#d.recorder.append({
+      type: 'agent.added',
+      actor: by,
+      data: { agent: agent.id, name: agent.name, sponsor: agent.sponsor, purpose: agent.purpose },
+    })
+    try {
+      await this.#d.store.transaction((tx) => tx.insertInto('agents').values(agent).execute())
+    } catch (error) {
+      if (error instanceof UniqueViolation) refuse('AGENT_EXISTS', { agent: input.name })
+      throw error
+    }
+    return agent
+  }
+
+  suspend(name: string, by: LogActor): Promise<AgentRow> {
+    return this.#change(name, 'suspended', 'agent.suspended', by)
+  }
+
+  /** Revives no task, token or instance. */
+  resume(name: string, by: LogActor): Promise<AgentRow> {
+    return this.#change(name, 'active', 'agent.resumed', by)
+  }
+
+  revoke(name: string, by: LogActor): Promise<AgentRow> {
+    return this.#change(name, 'revoked', 'agent.revoked', by)
+  }
+
+  async #change(name: string, status: AgentRow['status'], type: LogType, by: LogActor): Promise<AgentRow> {
+    const agent = await this.require(name)
+    // Revoked is final.
+    if (agent.status === 'revoked') refuse('AGENT_REVOKED', { agent: name })
+    await this.#d.recorder.append({ type, actor: by, data: { agent: agent.id, name } })
+    await this.#d.store.db.updateTable('agents').set({ status }).where('id', '=', agent.id).execute()
+    if (status !== 'active') await this.#d.onStopped(agent.id)
+    await this.#d.bus.publish({ topic: 'agent', id: agent.id })
+    return { ...agent, status }
+  }
+}

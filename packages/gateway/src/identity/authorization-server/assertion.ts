@@ -1,0 +1,80 @@
+import { hash } from 'node:crypto'
+import type { JsonObject } from '../../model/json.ts'
+import { refuse } from '../../model/refusal.ts'
+import type { ActiveInstance } from '../instances.ts'
+import { JwsInvalid, parseJws, readJwk, verifyJws } from '../jws.ts'
+import type { PublicJwk } from '../jws.ts'
+import type { AuthorizationServer } from './context.ts'
+
+const MAX_LIFE_S = 60
+const SKEW_S = 30
+
+/**
+ * Authenticates an instance by `private_key_jwt` (RFC 7523 section 3): signed by one of its keys, for this issuer alone, for a minute at
+ * most, once. @throws Refusal ASSERTION_*
+ */
+export async function instanceOf(as: AuthorizationServer, assertion: string): Promise<ActiveInstance> {
+  const jws = reading(() => parseJws(assertion))
+  const { iss, sub } = jws.payload
+  if (typeof iss !== 'string' || iss !== sub) refuse('ASSERTION_INVALID', { detail: '`iss` and `sub` must both be the instance' })
+  const active = await as.instances.active(iss)
+  const signer = active.keys.find((key) => key.alg === jws.header.alg && verifies(jws, key))
+  if (!signer) refuse('ASSERTION_INVALID', { detail: 'no key of the instance signed it' })
+  checkTimes(as, jws.payload)
+  once(as, `assertion|${iss}|${String(jws.payload.jti)}`)
+  return active
+}
+
+/** A key that proves itself in a request to register it: a JWT of type `typ` signed by the very key it names. */
+export function proveKey(as: AuthorizationServer, jwk: unknown, proof: string, typ: string): { key: PublicJwk; payload: JsonObject } {
+  const { key, payload } = reading(() => {
+    const jws = parseJws(proof)
+    if (jws.header.typ !== typ) throw new JwsInvalid(`its type is not ${typ}`)
+    const own = readJwk(jwk)
+    verifyJws(jws, own)
+    return { key: own, payload: jws.payload }
+  })
+  checkTimes(as, payload)
+  once(as, `key|${key.jkt}|${String(payload.jti)}`)
+  return { key, payload }
+}
+
+function checkTimes(as: AuthorizationServer, payload: JsonObject): void {
+  const now = as.clock.now() / 1000
+  const { aud, exp, iat, nbf, jti } = payload
+  const audience = Array.isArray(aud) && aud.length === 1 ? (aud[0] as unknown) : aud
+  if (audience !== as.issuer) refuse('ASSERTION_INVALID', { detail: `\`aud\` must be ${as.issuer} and nothing else` })
+  if (typeof exp !== 'number' || exp <= now - SKEW_S) refuse('ASSERTION_INVALID', { detail: 'it has expired' })
+  if (exp > now + MAX_LIFE_S + SKEW_S) refuse('ASSERTION_INVALID', { detail: 'it may live for 60 seconds at most' })
+  for (const time of [iat, nbf]) {
+    if (time !== undefined && (typeof time !== 'number' || time > now + SKEW_S)) {
+      refuse('ASSERTION_INVALID', { detail: 'it is from the future' })
+    }
+  }
+  if (typeof jti !== 'string' || jti.length < 8 || jti.length > 128) {
+    refuse('ASSERTION_INVALID', { detail: '`jti` must have 8 to 128 characters' })
+  }
+}
+
+function once(as: AuthorizationServer, what: string): void {
+  if (!as.useOnce(hash('sha256', what, 'base64url').slice(0, 24))) refuse('ASSERTION_REPLAYED')
+}
+
+function verifies(jws: Parameters<typeof verifyJws>[0], key: PublicJwk): boolean {
+  try {
+    verifyJws(jws, key)
+    return true
+  } catch (error) {
+    if (error instanceof JwsInvalid) return false
+    throw error
+  }
+}
+
+function reading<T>(work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    if (error instanceof JwsInvalid) return refuse('ASSERTION_INVALID', { detail: error.message })
+    throw error
+  }
+}

@@ -1,0 +1,66 @@
+import type { Context } from 'hono'
+import { Hono } from 'hono'
+import type { Reason } from '../../model/reasons.ts'
+import { nextStep, reason, sentence, status } from '../../model/reasons.ts'
+import { AuditUnavailable } from '../../model/evidence.ts'
+import { Refusal } from '../../model/refusal.ts'
+import { challenge } from '../authenticate.ts'
+import type { AuthorizationServer } from './context.ts'
+import { enrolEndpoint } from './enrol.ts'
+import { keysEndpoint } from './keys.ts'
+import { metadataEndpoints } from './metadata.ts'
+import { revokeEndpoint } from './revoke.ts'
+import { tokenEndpoint } from './token.ts'
+
+export type { AuthorizationServer } from './context.ts'
+
+/** The OAuth endpoints and what belongs to identity under /v1. */
+export function authorizationServer(as: AuthorizationServer): Hono {
+  const app = new Hono()
+  app.onError(async (error, c) => {
+    let why: Reason
+    if (error instanceof Refusal) why = error.reason
+    else if (error instanceof AuditUnavailable) why = reason('AUDIT_UNAVAILABLE')
+    else {
+      as.onBug(error)
+      why = reason('INTERNAL')
+    }
+    await recordRefusal(as, why, c)
+    if (status(why) === 401 && !c.req.path.startsWith('/oauth/')) {
+      c.header('www-authenticate', challenge(why, { resourceMetadataUrl: `${as.issuer}/.well-known/oauth-protected-resource` }))
+    }
+    c.header('cache-control', 'no-store')
+    return c.json(
+      {
+        error: oauthError(why),
+        error_description: sentence(why),
+        reason: { code: why.code, sentence: sentence(why), next: nextStep(why) },
+      },
+      status(why) as 400,
+    )
+  })
+  for (const endpoint of [metadataEndpoints, tokenEndpoint, revokeEndpoint, enrolEndpoint, keysEndpoint]) {
+    app.route('/', endpoint(as))
+  }
+  return app
+}
+
+/** Refusals are evidence too, but a flood of them may not fill the disk: at most one in 100 ms is recorded. */
+const lastRefusal = new WeakMap<AuthorizationServer, number>()
+async function recordRefusal(as: AuthorizationServer, why: Reason, c: Context): Promise<void> {
+  const now = performance.now()
+  if (now - (lastRefusal.get(as) ?? -1000) < 100) return
+  lastRefusal.set(as, now)
+  const event = { type: 'token.refused', actor: { kind: 'gateway' }, data: { path: c.req.path.slice(0, 100), code: why.code } } as const
+  await as.recorder.append(event).catch(() => {})
+}
+
+/** RFC 6749 section 5.2 and RFC 9449 section 5 error codes. */
+function oauthError(why: Reason): string {
+  if (why.code.startsWith('PROOF_')) return 'invalid_dpop_proof'
+  if (why.code.startsWith('ASSERTION_') || why.code.startsWith('AGENT_') || why.code === 'INSTANCE_REVOKED') return 'invalid_client'
+  if (why.code === 'GRANT_TYPE_UNSUPPORTED') return 'unsupported_grant_type'
+  if (why.code.startsWith('TASK_')) return 'invalid_authorization_details'
+  if (why.code.startsWith('TOKEN_')) return 'invalid_token'
+  return status(why) >= 500 ? 'server_error' : 'invalid_request'
+}

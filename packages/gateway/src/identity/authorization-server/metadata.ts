@@ -1,0 +1,38 @@
+import { Hono } from 'hono'
+import type { AuthorizationServer } from './context.ts'
+import { TASK_DETAIL } from './token.ts'
+
+const ALGS = ['ES256', 'EdDSA']
+
+/** RFC 8414 and RFC 9728 metadata. The gateway is authorization server and resource at once. */
+export function metadataEndpoints({ issuer }: AuthorizationServer): Hono {
+  const app = new Hono()
+  app.get('/.well-known/oauth-authorization-server', (c) =>
+    c.json({
+      issuer,
+      token_endpoint: `${issuer}/oauth/token`,
+      revocation_endpoint: `${issuer}/oauth/revoke`,
+      grant_types_supported: ['client_credentials'],
+      response_types_supported: [],
+      token_endpoint_auth_methods_supported: ['private_key_jwt'],
+      token_endpoint_auth_signing_alg_values_supported: ALGS,
+      revocation_endpoint_auth_methods_supported: ['private_key_jwt'],
+      revocation_endpoint_auth_signing_alg_values_supported: ALGS,
+      dpop_signing_alg_values_supported: ALGS,
+      authorization_details_types_supported: [TASK_DETAIL],
+    }),
+  )
+  const resource = (path: string) => ({
+    resource: issuer + path,
+    authorization_servers: [issuer],
+    dpop_signing_alg_values_supported: ALGS,
+    dpop_bound_access_tokens_required: true,
+    authorization_details_types_supported: [TASK_DETAIL],
+    resource_name: 'Ostiary',
+  })
+  app.get('/.well-known/oauth-protected-resource', (c) => c.json(resource('')))
+  app.get('/.well-known/oauth-protected-resource/*', (c) =>
+    c.json(resource(c.req.path.slice('/.well-known/oauth-protected-resource'.length))),
+  )
+  return app
+}

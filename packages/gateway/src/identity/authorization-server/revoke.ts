@@ -1,0 +1,19 @@
+import { Hono } from 'hono'
+import { hashToken, isToken } from '../tokens.ts'
+import { instanceOf } from './assertion.ts'
+import type { AuthorizationServer } from './context.ts'
+import { readForm } from './form.ts'
+
+/** POST /oauth/revoke (RFC 7009): an instance gives up one of its own tokens. Unknown tokens are answered alike. */
+export function revokeEndpoint(as: AuthorizationServer): Hono {
+  const app = new Hono()
+  app.post('/oauth/revoke', async (c) => {
+    const form = await readForm(c)
+    const { instance } = await instanceOf(as, form.get('client_assertion') ?? '')
+    const token = form.get('token') ?? ''
+    const session = isToken(token) ? await as.tokens.resolve(hashToken(token)) : undefined
+    if (session?.principal.instance === instance.id) await as.tokens.revoke({ hash: session.tokenHash })
+    return c.body(null, 200)
+  })
+  return app
+}

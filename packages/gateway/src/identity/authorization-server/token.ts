@@ -1,0 +1,82 @@
+import { Hono } from 'hono'
+import { isObject } from '../../model/json.ts'
+import type { Principal } from '../../model/principal.ts'
+import { parseStrictText } from '../../lib/strict-json.ts'
+import { refuse } from '../../model/refusal.ts'
+import { verifyProof } from '../proofs.ts'
+import { instanceOf } from './assertion.ts'
+import type { AuthorizationServer } from './context.ts'
+import { readForm } from './form.ts'
+
+export const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
+/** RFC 9396 type of a token that is bound to one task. */
+export const TASK_DETAIL = 'urn:ostiary:task:v1'
+
+/** POST /oauth/token: client credentials by `private_key_jwt`, always DPoP-bound (RFC 6749 4.4, RFC 7523, RFC 9449 section 5). */
+export function tokenEndpoint(as: AuthorizationServer): Hono {
+  const app = new Hono()
+  app.post('/oauth/token', async (c) => {
+    const form = await readForm(c)
+    if (form.get('grant_type') !== 'client_credentials') refuse('GRANT_TYPE_UNSUPPORTED')
+    if (form.get('client_assertion_type') !== ASSERTION_TYPE) refuse('ASSERTION_INVALID', { detail: 'it must be a JWT' })
+    const active = await instanceOf(as, form.get('client_assertion') ?? '')
+    const { instance } = active
+    if (form.has('client_id') && form.get('client_id') !== instance.id) {
+      refuse('ASSERTION_INVALID', { detail: '`client_id` is not the instance' })
+    }
+    const principal: Principal = {
+      agent: instance.agent_id,
+      agentName: active.agentName,
+      instance: instance.id,
+      jkt: proofKey(as, c.req.header('dpop'), active.keys.map((key) => key.jkt)),
+      sponsor: active.sponsor,
+      chain: [{ agent: instance.agent_id, instance: instance.id }],
+    }
+    const task = readTask(form.get('authorization_details'))
+    const live = task === undefined ? undefined : await as.taskOf(task)
+    // Another instance's task is as unknown as one that never was.
+    if (task !== undefined && live?.instance !== instance.id) refuse('TASK_UNKNOWN', { task: task.slice(0, 40) })
+    const now = as.clock.now()
+    const expiresAt = Math.min(now + as.tokenLifetimeMs, live?.expiresAt ?? Number.POSITIVE_INFINITY)
+    await as.recorder.append({
+      type: 'token.issued',
+      actor: { kind: 'agent', agent: instance.agent_id, instance: instance.id },
+      ...(task === undefined ? {} : { task }),
+      data: { jkt: principal.jkt, expires_at: expiresAt },
+    })
+    const token = await as.tokens.issue({ principal, task, expiresAt })
+    c.header('cache-control', 'no-store')
+    return c.json({
+      access_token: token,
+      token_type: 'DPoP',
+      expires_in: Math.floor((expiresAt - now) / 1000),
+      ...(task === undefined ? {} : { authorization_details: [{ type: TASK_DETAIL, task }] }),
+    })
+  })
+  return app
+}
+
+/** The key of the DPoP proof: one of the instance's own, so that no token is ever bound to a stranger's key. */
+function proofKey(as: AuthorizationServer, proof: string | undefined, own: readonly string[]): string {
+  if (proof === undefined) refuse('PROOF_MISSING')
+  const { jkt, replayKey } = verifyProof({
+    proof,
+    method: 'POST',
+    url: `${as.issuer}/oauth/token`,
+    now: as.clock.now(),
+    windowMs: as.proofWindowMs,
+  })
+  if (!own.includes(jkt)) refuse('PROOF_KEY_MISMATCH')
+  if (!as.useOnce(replayKey)) refuse('PROOF_REPLAYED')
+  return jkt
+}
+
+function readTask(details: string | undefined): string | undefined {
+  if (details === undefined) return undefined
+  const value = parseStrictText(details)
+  const [detail] = Array.isArray(value) && value.length === 1 ? value : []
+  if (!isObject(detail) || detail.type !== TASK_DETAIL || typeof detail.task !== 'string') {
+    refuse('REQUEST_MALFORMED', { detail: `authorization_details must be one object of type ${TASK_DETAIL}` })
+  }
+  return detail.task
+}
