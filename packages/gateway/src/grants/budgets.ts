@@ -1,0 +1,113 @@
+import type { Grant, Spent } from '../model/grant.ts'
+import type { Reason } from '../model/reasons.ts'
+import { reason } from '../model/reasons.ts'
+import type { Store } from '../store/store.ts'
+
+const INDEX = 'budget_index'
+
+/** Of a log entry, what counts for a budget. */
+export interface BudgetEntry {
+  readonly index: number
+  readonly type: string
+  readonly grant: string | undefined
+  readonly calls: number
+  readonly bytes: number
+}
+
+/**
+ * What grants have spent. Reserving is synchronous, so racing calls cannot overspend. The store is told now and then, together with the
+ * log index up to which the counts hold, and the log tells the rest after a crash.
+ */
+export class Budgets {
+  readonly #store: Store
+  readonly #spent = new Map<string, { calls: number; bytes: number; dirty: boolean }>()
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  /** Loads the counts of grants of open tasks. @returns the log index from which entries have to be replayed */
+  async load(): Promise<number> {
+    const rows = await this.#store.db
+      .selectFrom('grants')
+      .innerJoin('tasks', 'tasks.id', 'grants.task_id')
+      .select(['grants.id', 'grants.spent_calls', 'grants.spent_bytes'])
+      .where('tasks.state', '=', 'open')
+      .execute()
+    for (const row of rows) this.#spent.set(row.id, { calls: row.spent_calls, bytes: row.spent_bytes, dirty: false })
+    const mark = await this.#store.db.selectFrom('epochs').select('epoch').where('name', '=', INDEX).executeTakeFirst()
+    return mark?.epoch ?? 0
+  }
+
+  replay(entry: BudgetEntry): void {
+    const spent = entry.grant === undefined ? undefined : this.#spent.get(entry.grant)
+    if (!spent) return
+    spent.calls += entry.calls
+    spent.bytes += entry.bytes
+    spent.dirty = true
+  }
+
+  /** Takes calls from the budget, or says which dimension is spent. */
+  reserve(grant: Grant, cost: { calls: number }): Reason | undefined {
+    const spent = this.#of(grant.id)
+    const { calls, bytes } = grant.budget
+    if (calls !== undefined && spent.calls + cost.calls > calls) return reason('BUDGET_SPENT', { limit: calls, dimension: 'calls' })
+    if (bytes !== undefined && spent.bytes >= bytes) return reason('BUDGET_SPENT', { limit: bytes, dimension: 'bytes' })
+    if (cost.calls > 0) {
+      spent.calls += cost.calls
+      spent.dirty = true
+    }
+    return undefined
+  }
+
+  /** Gives back what a call took that was not made. */
+  release(grantId: string, cost: { calls: number }): void {
+    const spent = this.#spent.get(grantId)
+    if (!spent) return
+    spent.calls -= cost.calls
+    spent.dirty = true
+  }
+
+  settle(grantId: string, used: { bytes: number }): void {
+    const spent = this.#spent.get(grantId)
+    if (!spent || used.bytes === 0) return
+    spent.bytes += used.bytes
+    spent.dirty = true
+  }
+
+  spent(grantId: string): Spent {
+    const { calls, bytes } = this.#of(grantId)
+    return { calls, bytes }
+  }
+
+  forget(grantId: string): void {
+    this.#spent.delete(grantId)
+  }
+
+  /** Writes the counts, which hold for all log entries below `index`. */
+  async flush(index: number): Promise<void> {
+    const dirty = [...this.#spent].filter(([, spent]) => spent.dirty)
+    if (dirty.length === 0) return
+    const values = dirty.map(([id, { calls, bytes }]) => ({ id, calls, bytes }))
+    for (const [, spent] of dirty) spent.dirty = false
+    await this.#store.transaction(async (tx) => {
+      for (const { id, calls, bytes } of values) {
+        await tx.updateTable('grants').set({ spent_calls: calls, spent_bytes: bytes }).where('id', '=', id).execute()
+      }
+      await tx
+        .insertInto('epochs')
+        .values({ name: INDEX, epoch: index })
+        .onConflict((on) => on.column('name').doUpdateSet({ epoch: index }))
+        .execute()
+    })
+  }
+
+  #of(grantId: string): { calls: number; bytes: number; dirty: boolean } {
+    let spent = this.#spent.get(grantId)
+    if (!spent) {
+      spent = { calls: 0, bytes: 0, dirty: false }
+      this.#spent.set(grantId, spent)
+    }
+    return spent
+  }
+}
