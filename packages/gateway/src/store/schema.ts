@@ -79,11 +79,11 @@ export interface ToolRow {
   kind: 'tool' | 'prompt'
   name: string
   status: 'proposed' | 'approved' | 'quarantined' | 'rejected'
-  /** The definition last seen and its digest, canonical JSON. */
+  /** What was last seen, canonical JSON of {definition, instructions} (or {duplicates, instructions}), and its digest. */
   seen: string
   seen_digest: string
   seen_at: number
-  /** The definition that was approved; null before the first approval. */
+  /** What was approved, in the form of `seen`; null before the first approval. */
   pinned: string | null
   pinned_digest: string | null
   decided_by: string | null
