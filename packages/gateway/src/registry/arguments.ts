@@ -1,11 +1,10 @@
-import type { AnySchemaObject, ErrorObject, Format, Options, RegExpEngine, ValidateFunction } from 'ajv'
+import type { AnySchemaObject, ErrorObject, Format, Options, ValidateFunction } from 'ajv'
 import { Ajv } from 'ajv'
 import { Ajv2019 } from 'ajv/dist/2019.js'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { fullFormats } from 'ajv-formats/dist/formats.js'
 import type { Json, JsonObject } from '../model/json.ts'
 import { isObject } from '../model/json.ts'
-import type { DefinitionKind } from './pins.ts'
 import { measureSchema } from './schema-bounds.ts'
 import { TooSlow, withinTime } from './time-limit.ts'
 
@@ -31,7 +30,7 @@ const DIALECTS = {
 const DEFAULT_DIALECT = 'https://json-schema.org/draft/2020-12/schema'
 
 /** Patterns are read as Unicode ones, as JSON Schema wants, or as plain ones where their author relied on that. */
-const regExp: RegExpEngine = Object.assign(
+const regExp = Object.assign(
   (pattern: string, flags: string) => {
     try {
       return new RegExp(pattern, flags)
@@ -58,13 +57,11 @@ const OPTIONS: Options = {
 }
 
 /**
- * Compiles what a pinned definition says of its arguments. References to the network are never followed.
+ * Compiles the pinned input schema of a tool. References to the network are never followed.
  * @throws SchemaUnusable
  */
-export function compileArguments(kind: DefinitionKind, definition: JsonObject): Validator {
-  if (kind === 'prompt') return compilePrompt(definition)
-  const schema = definition.inputSchema
-  if (!isObject(schema)) throw new SchemaUnusable('it has no inputSchema')
+export function compileArguments(schema: Json): Validator {
+  if (!isObject(schema)) throw new SchemaUnusable('its inputSchema is not an object')
   const cost = measureSchema(schema)
   if (typeof cost === 'string') throw new SchemaUnusable(cost)
   const validate = compile(schema)
@@ -122,12 +119,12 @@ function describe(error: ErrorObject | undefined, known: ReadonlySet<string>): s
   if (!error) return 'they do not match'
   const pointer = error.instancePath
     .split('/')
-    .map((part) => (/^\d*$/.test(part) || known.has(unescape(part)) ? part : '*'))
+    .map((part) => (/^\d*$/.test(part) || known.has(unescapePart(part)) ? part : '*'))
     .join('/')
   return `${pointer.slice(0, 100) || '/'} ${(error.message ?? 'does not match').slice(0, 120)} (${error.keyword})`
 }
 
-const unescape = (part: string): string => part.replaceAll('~1', '/').replaceAll('~0', '~')
+const unescapePart = (part: string): string => part.replaceAll('~1', '/').replaceAll('~0', '~')
 
 function propertyNames(schema: Json | undefined, names = new Set<string>()): ReadonlySet<string> {
   if (Array.isArray(schema)) for (const part of schema as readonly Json[]) propertyNames(part, names)
@@ -138,37 +135,11 @@ function propertyNames(schema: Json | undefined, names = new Set<string>()): Rea
   return names
 }
 
-/** Prompts declare their arguments by name; values are text (MCP, prompts/get). */
-function compilePrompt(definition: JsonObject): Validator {
-  const declared = Array.isArray(definition.arguments) ? (definition.arguments as readonly Json[]) : []
-  const names = new Map<string, boolean>()
-  for (const argument of declared) {
-    if (!isObject(argument) || typeof argument.name !== 'string') {
-      throw new SchemaUnusable('one of its arguments has no name')
-    }
-    names.set(argument.name, argument.required === true)
-  }
-  return (args = {}) => {
-    for (const [name, required] of names) {
-      if (required && !Object.hasOwn(args, name)) return `/ must have required property '${name}' (required)`
-    }
-    for (const [name, value] of Object.entries(args)) {
-      if (!names.has(name)) return '/ must not have undeclared arguments (additionalProperties)'
-      if (typeof value !== 'string') return `/${name} must be string (type)`
-    }
-    return undefined
-  }
-}
-
+/** The same format for strings up to {@link MAX_FORMATTED}; longer ones do not match. Number formats stay. */
 function shortOnly(format: Format): Format {
-  if (format instanceof RegExp) return (text: string) => text.length <= MAX_FORMATTED && format.test(text)
-  if (typeof format === 'function') return (text: string) => text.length <= MAX_FORMATTED && format(text)
-  if (typeof format !== 'object' || format.type === 'number') return format
-  const { validate } = format
-  if (typeof validate === 'function') {
-    return (text: string) => text.length <= MAX_FORMATTED && validate(text) === true
-  }
-  return validate instanceof RegExp
-    ? (text: string) => text.length <= MAX_FORMATTED && validate.test(text)
-    : format
+  const rule = typeof format === 'object' && !(format instanceof RegExp) ? format.validate : format
+  if (rule instanceof RegExp) return (text: string) => text.length <= MAX_FORMATTED && rule.test(text)
+  if (typeof rule !== 'function' || (typeof format === 'object' && 'type' in format)) return format
+  const test = rule as (text: string) => unknown
+  return (text: string) => text.length <= MAX_FORMATTED && test(text) === true
 }

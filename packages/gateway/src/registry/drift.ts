@@ -3,9 +3,11 @@ import { isObject } from '../model/json.ts'
 import { diffLines } from './line-diff.ts'
 import { reveal } from './reveal.ts'
 
+export { reveal as visible } from './reveal.ts'
+
 /** One difference. Texts have invisible characters written as `\u{…}`. */
-export interface Difference {
-  /** JSON Pointer into {definition, instructions}. */
+export interface Change {
+  /** Member names joined by dots, such as `definition.inputSchema.properties.path`. */
   readonly path: string
   /** Absent when the member is new. */
   readonly before?: string
@@ -19,18 +21,18 @@ const MAX_DIFFERENCES = 500
 const LONG = 120
 
 /** What changed between two pinned documents, in document order; at most {@link MAX_DIFFERENCES}. */
-export function diffDocuments(before: Json | undefined, after: Json | undefined): readonly Difference[] {
-  const found: Difference[] = []
+export function diffDefinitions(before: Json | undefined, after: Json | undefined): readonly Change[] {
+  const found: Change[] = []
   walk(before, after, '', found)
   return found
 }
 
-function walk(before: Json | undefined, after: Json | undefined, path: string, found: Difference[]): void {
+function walk(before: Json | undefined, after: Json | undefined, path: string, found: Change[]): void {
   if (found.length >= MAX_DIFFERENCES || before === after) return
   const [old, now] = [membersOf(before), membersOf(after)]
   if (old && now && Array.isArray(before) === Array.isArray(after)) {
     for (const key of new Set([...old.keys(), ...now.keys()])) {
-      walk(old.get(key), now.get(key), `${path}/${escapePointer(key)}`, found)
+      walk(old.get(key), now.get(key), path === '' ? key : `${path}.${key}`, found)
     }
     return
   }
@@ -51,5 +53,3 @@ function membersOf(value: Json | undefined): ReadonlyMap<string, Json> | undefin
 
 const show = (value: Json): string =>
   reveal(typeof value === 'string' ? value : JSON.stringify(value, undefined, 2))
-
-const escapePointer = (key: string): string => key.replaceAll('~', '~0').replaceAll('/', '~1')
