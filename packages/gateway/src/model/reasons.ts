@@ -293,6 +293,7 @@ export const REASONS = {
   ],
   OVERLOADED: [503, 'Too many calls are waiting to be recorded.', 'Try again in a second.'],
   // credential
+  SECRET_UNKNOWN: [503, 'There is no sealed secret `{secret}`.', 'Seal it: `ostiary secret put {secret}`.'],
   CREDENTIAL_UNAVAILABLE: [
     503,
     'The credential for {server} is not available: {detail}.',

@@ -1,0 +1,43 @@
+import type { Problem } from './load.ts'
+import type { Config } from './schema.ts'
+
+/** What no single field can show: names that must exist elsewhere in the file. */
+export function crossCheck(config: Config): Problem[] {
+  const problems: Problem[] = []
+  const expect = (ok: boolean, path: readonly PropertyKey[], message: string) => {
+    if (!ok) problems.push({ path, message })
+  }
+  const has = (record: object, name: string) => Object.hasOwn(record, name)
+
+  for (const [i, route] of config.routes.entries()) {
+    for (const end of ['from', 'to'] as const) {
+      expect(has(config.segments, route[end]), ['routes', i, end], `there is no segment \`${route[end]}\``)
+    }
+  }
+  for (const member of ['agents', 'servers'] as const) {
+    const placed = new Map<string, string>()
+    for (const [segment, members] of Object.entries(config.segments)) {
+      for (const [i, name] of members[member].entries()) {
+        const other = placed.get(name)
+        expect(other === undefined, ['segments', segment, member, i], `\`${name}\` is in the segment \`${other}\` already`)
+        placed.set(name, segment)
+        if (member === 'servers' && name !== '*') {
+          expect(has(config.servers, name), ['segments', segment, member, i], `there is no server \`${name}\``)
+        }
+      }
+    }
+  }
+  for (const [name, template] of Object.entries(config.tasks)) {
+    for (const kind of ['tools', 'prompts'] as const) {
+      const refs = kind === 'tools' ? Object.keys(template.tools) : template.prompts
+      for (const [i, ref] of refs.entries()) {
+        const server = ref.slice(0, ref.indexOf('/'))
+        expect(has(config.servers, server), ['tasks', name, kind, kind === 'tools' ? ref : i], `there is no server \`${server}\``)
+      }
+    }
+    for (const [i, { server }] of template.resources.entries()) {
+      expect(has(config.servers, server), ['tasks', name, 'resources', i, 'server'], `there is no server \`${server}\``)
+    }
+  }
+  return problems
+}

@@ -1,0 +1,33 @@
+/** What `ostiary up` writes on its first run: everything refused, with examples to uncomment. */
+export const initialConfig = (): string => `# Ostiary. Every setting: docs/reference/config.md
+version: 1
+
+# Systems that agents may reach through the gateway. Their tools stay unusable until you approve them.
+servers: {}
+#  files:
+#    command: npx
+#    args: [-y, "@modelcontextprotocol/server-filesystem", /home/me/notes]
+#  tracker:
+#    url: https://tracker.example.org/mcp
+#    headers: { Authorization: { broker: "sealed:tracker-token" } }
+
+# Zones, and who may reach whom. Anything without a route is refused.
+segments:
+  agents: { agents: ["*"] }
+  tools: { servers: ["*"] }
+routes:
+  - { from: agents, to: tools }
+
+# What agents may do: a task has a purpose, tools with limits on their arguments, a budget and an end. No task, no access.
+tasks: {}
+#  read-notes:
+#    purpose: Read project notes
+#    agents: [assistant]
+#    tools:
+#      files/read_text_file: { path: { prefix: /home/me/notes/ } }
+#    budget: { calls: 200 }
+#    lifetime: 1h
+
+# Cedar policies on top of that; a forbid always wins.
+policies: []
+`

@@ -1,0 +1,39 @@
+import { z } from 'zod'
+import { ConfigSchema } from './schema.ts'
+
+/** ` (did you mean …?)` for a key that is nearly one that exists at the same place. */
+export function suggest(key: string, path: readonly PropertyKey[]): string {
+  const near = keysAt(path)
+    .map((candidate) => ({ candidate, distance: distance(key, candidate) }))
+    .filter(({ candidate, distance: d }) => d <= Math.max(1, Math.floor(candidate.length / 3)))
+    .sort((a, b) => a.distance - b.distance)[0]
+  return near ? ` (did you mean \`${near.candidate}\`?)` : ''
+}
+
+type JsonSchema = { properties?: Record<string, JsonSchema>; additionalProperties?: JsonSchema; items?: JsonSchema; anyOf?: JsonSchema[] }
+
+function keysAt(path: readonly PropertyKey[]): string[] {
+  let nodes: JsonSchema[] = [z.toJSONSchema(ConfigSchema, { io: 'input' }) as JsonSchema]
+  const open = (list: JsonSchema[]): JsonSchema[] => list.flatMap((node) => [node, ...open(node.anyOf ?? [])])
+  for (const key of path) {
+    nodes = open(nodes).flatMap((node) => {
+      const child = typeof key === 'number' ? node.items : (node.properties?.[String(key)] ?? node.additionalProperties)
+      return child ? [child] : []
+    })
+  }
+  return [...new Set(open(nodes).flatMap((node) => Object.keys(node.properties ?? {})))]
+}
+
+/** Levenshtein distance. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const cost = a[i - 1] === b[j - 1] ? 0 : 1
+      next.push(Math.min((row[j] as number) + 1, (next[j - 1] as number) + 1, (row[j - 1] as number) + cost))
+    }
+    row = next
+  }
+  return row[b.length] as number
+}
