@@ -1,5 +1,5 @@
-import { createHmac, randomBytes } from 'node:crypto'
-import { readPrivateFile, writePrivateFile } from '../lib/private-file.ts'
+import { createHmac } from 'node:crypto'
+import { privateKey } from '../lib/private-file.ts'
 
 /**
  * Commits to request bodies without revealing them: the log holds HMAC(salt, digest) with a salt per call, derived from one key.
@@ -9,9 +9,7 @@ export class Committer {
   readonly #key: Buffer
 
   constructor(path: string) {
-    const stored = readPrivateFile(path)
-    this.#key = stored ?? randomBytes(32)
-    if (!stored) writePrivateFile(path, this.#key)
+    this.#key = privateKey(path)
   }
 
   /** base64url, 32 bytes. */

@@ -38,7 +38,7 @@ export function agentApi(deps: AgentApiDeps): Hono {
   const app = new Hono()
   app.onError((error, c) => {
     if (error instanceof Refusal && status(error.reason) === 401) {
-      c.header('www-authenticate', challenge(error.reason, { issuer: deps.issuer, resourceMetadataUrl: `${deps.issuer}/.well-known/oauth-protected-resource` }))
+      c.header('www-authenticate', challenge(error.reason, { resourceMetadataUrl: `${deps.issuer}/.well-known/oauth-protected-resource` }))
       return c.json(problem(error.reason), 401)
     }
     return errorAnswer(deps.onBug)(error, c)

@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
-import type { Registry } from '../registry/tools.ts'
+import type { Registry } from '../registry2/tools.ts'
 import { Note, readInput } from './input.ts'
 
 export interface ToolsApiDeps {

@@ -1,5 +1,4 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
-import { readPrivateFile, writePrivateFile } from '../lib/private-file.ts'
 import { Secret } from './secret.ts'
 
 const IV = 12
@@ -9,18 +8,6 @@ const KEY = 32
 /** The stored form cannot be opened: altered, moved to another name or version, or sealed under another key. */
 export class SealBroken extends Error {
   override name = 'SealBroken'
-}
-
-/** The key that wraps every secret's own key: a private file, created on first use. @throws NotPrivate */
-export function loadKek(path: string): Buffer {
-  const stored = readPrivateFile(path)
-  if (stored) {
-    if (stored.length !== KEY) throw new SealBroken(`${path} is not a 32-byte key`)
-    return stored
-  }
-  const key = randomBytes(KEY)
-  writePrivateFile(path, key)
-  return key
 }
 
 const aad = (name: string, version: number): Buffer => Buffer.from(`ostiary:secret:${name}:${version}`)

@@ -12,7 +12,7 @@ import type { Tokens } from '../identity/tokens.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Locks } from '../oversight/locks.ts'
 import { lockReason } from '../oversight/locks.ts'
-import type { Registry } from '../registry/tools.ts'
+import type { Registry } from '../registry2/tools.ts'
 import type { Bus } from '../store/bus.ts'
 import type { Admission, Authority, Seen, Settlement } from './authority.ts'
 
@@ -87,7 +87,7 @@ export class Owner implements Authority {
     const { replay, locks, tasks, tokens, budgets, clock, log, bus } = this.#r
     if (!bus.alive()) return reason('LOCKS_STALE')
     const now = clock.now()
-    if (!replay.use(a.replayKey, now)) return reason('PROOF_REPLAYED')
+    if (!replay.use(a.replayKey)) return reason('PROOF_REPLAYED')
     const lock = locks.view.stops(a.subject)
     if (lock) return lockReason(lock)
     if (!tokens.inForce(a.tokenHash, now)) return reason('TOKEN_INVALID')

@@ -7,8 +7,6 @@ const INDEX = 'budget_index'
 
 /** Of a log entry, what counts for a budget. */
 export interface BudgetEntry {
-  readonly index: number
-  readonly type: string
   readonly grant: string | undefined
   readonly calls: number
   readonly bytes: number

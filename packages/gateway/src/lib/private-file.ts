@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 
@@ -31,4 +32,14 @@ export function writePrivateFile(path: string, data: Uint8Array): void {
     closeSync(file)
   }
   renameSync(temporary, path)
+}
+
+/** A 32-byte key in a private file, created on first use. @throws NotPrivate */
+export function privateKey(path: string): Buffer {
+  const stored = readPrivateFile(path)
+  if (stored?.length === 32) return stored
+  if (stored) throw new NotPrivate(`${path} is not a 32-byte key. Restore it from a backup.`)
+  const key = randomBytes(32)
+  writePrivateFile(path, key)
+  return key
 }

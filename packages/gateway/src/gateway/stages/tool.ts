@@ -1,5 +1,5 @@
 import { ALLOW, deny } from '../../model/decision.ts'
-import { check } from '../../registry/vetting.ts'
+import { check } from '../../registry2/vetting.ts'
 import type { Authority } from '../authority.ts'
 import type { Stage } from '../exchange.ts'
 

@@ -1,0 +1,239 @@
+import { dirname } from 'node:path'
+import type { Config, ServerConfig } from '../config/schema.ts'
+import { durationMs, isStdio } from '../config/schema.ts'
+import type { Injection } from '../credentials/broker.ts'
+import type { PolicyEngine } from '../grants/policy/policy.ts'
+import type { Scanner } from '../firewall/scanner.ts'
+import { challenge } from '../identity/authenticate.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Sealer } from '../lib/sealed-token.ts'
+import { status } from '../model/reasons.ts'
+import { RateLimit } from '../oversight/rate-limit.ts'
+import type { Placement } from '../segments/segments.ts'
+import type { Authority } from './authority.ts'
+import type { Exchange, Facts } from './exchange.ts'
+import type { Route } from './front.ts'
+import type { InFlight } from './in-flight.ts'
+import type { Pipeline } from './pipeline.ts'
+import { pipeline } from './pipeline.ts'
+import type { Server, Servers } from './servers.ts'
+import { authenticateStage } from './stages/authenticate.ts'
+import { budgetStage } from './stages/budget.ts'
+import { credentialStage } from './stages/credential.ts'
+import { grantStage } from './stages/grant.ts'
+import { inspectStage } from './stages/inspect.ts'
+import { locksStage } from './stages/locks.ts'
+import { policyStage } from './stages/policy.ts'
+import { receiveStage } from './stages/receive.ts'
+import { describe, recordStage } from './stages/record.ts'
+import { segmentStage } from './stages/segment.ts'
+import { taskStage } from './stages/task.ts'
+import { toolStage } from './stages/tool.ts'
+import { AggregateEndpoint } from './transports/mcp/aggregate-endpoint.ts'
+import type { McpContext } from './transports/mcp/context.ts'
+import { McpEndpoint } from './transports/mcp/endpoint.ts'
+import { introduce, OWN_TASK } from './transports/mcp/introduce.ts'
+import type { Upstream } from './transports/mcp/upstream.ts'
+import { httpUpstream } from './transports/mcp/upstream-http.ts'
+import { stdioUpstream } from './transports/mcp/upstream-stdio.ts'
+
+/** What the MCP side of one worker is made of. `config`, `placement` and `engine` give the present snapshot. */
+export interface McpParts {
+  readonly issuer: string
+  readonly logOrigin: string
+  readonly authority: Authority
+  readonly clock: Clock
+  readonly servers: Servers
+  readonly scanner: Scanner
+  readonly sealer: Sealer
+  readonly inFlight: InFlight
+  config(): Config
+  placement(): Placement
+  engine(): PolicyEngine
+  onBug(error: unknown): void
+}
+
+/** The stages, in order. The compiler checks that each finds the facts it needs. */
+export function mcpPipeline(p: McpParts): Pipeline {
+  return pipeline(
+    [
+      authenticateStage({ authority: p.authority, clock: p.clock, windowMs: durationMs(p.config().tokens.proof_window) }),
+      receiveStage,
+      locksStage(p.authority),
+      taskStage(p.authority),
+      segmentStage(p.placement),
+      toolStage(p.authority),
+      grantStage,
+      policyStage(p.engine),
+      budgetStage(new RateLimit(p.config().limits.rate)),
+      inspectStage(p.scanner),
+      recordStage(p.authority),
+      credentialStage(p.authority),
+    ],
+    p.onBug,
+  )
+}
+
+export function mcpContext(p: McpParts): McpContext {
+  const anonymous = new RateLimit(10)
+  return {
+    issuer: p.issuer,
+    logOrigin: p.logOrigin,
+    authority: p.authority,
+    pipeline: mcpPipeline(p),
+    servers: p.servers,
+    scanner: p.scanner,
+    sealer: p.sealer,
+    inFlight: p.inFlight,
+    introduced: (server) => introduced(p, server),
+    limits() {
+      const { body, body_timeout, in_flight } = p.config().limits
+      return { body, bodyTimeoutMs: durationMs(body_timeout), inFlight: in_flight }
+    },
+    timeoutMs: (server) => durationMs(server.config.timeout),
+    reverifyMs: (server) => durationMs(server.config.reverify),
+    outcome(exchange, outcome) {
+      const facts = exchange.facts as Facts
+      p.authority
+        .settle({
+          event: {
+            type: 'call.outcome',
+            actor: { kind: 'agent', agent: facts.principal.agent, instance: facts.principal.instance },
+            task: facts.task.id,
+            grant: facts.grant.id,
+            data: {
+              call: exchange.id,
+              intent: facts.intent.index,
+              result: outcome.result,
+              ...(outcome.code === undefined ? {} : { code: outcome.code }),
+              bytes: outcome.bytes,
+              ms: Math.round(performance.now() - exchange.startedAt),
+            },
+          },
+          grant: facts.grant.id,
+          bytes: outcome.bytes,
+        })
+        .catch(p.onBug)
+    },
+    blocked(exchange, why, method) {
+      const facts = exchange.facts as Facts
+      p.authority
+        .record({
+          type: 'message.blocked',
+          actor: { kind: 'gateway' },
+          task: facts.task.id,
+          data: { call: exchange.id, server: facts.action.server, method: method.slice(0, 100), code: why.code },
+        })
+        .catch(p.onBug)
+    },
+    denials: {
+      async record(exchange, why, stage) {
+        const { principal, task, grant, action } = exchange.facts
+        // A stranger can make denials without end; what is known of each is little, so only some are kept.
+        if (!principal && anonymous.take('') > 0) return undefined
+        try {
+          return await p.authority.record({
+            type: 'call.denied',
+            actor: principal
+              ? { kind: 'agent', agent: principal.agent, instance: principal.instance }
+              : { kind: 'gateway' },
+            ...(task ? { task: task.id } : {}),
+            ...(grant ? { grant: grant.id } : {}),
+            data: { call: exchange.id, ...(action ? describe(action) : {}), code: why.code, stage: stage ?? 'receive' },
+          })
+        } catch {
+          // It is denied all the same.
+          return undefined
+        }
+      },
+      unread(why, server) {
+        if (anonymous.take('') > 0) return
+        p.authority
+          .record({
+            type: 'call.denied',
+            actor: { kind: 'gateway' },
+            data: { server: server.slice(0, 60), code: why.code, stage: 'receive' },
+          })
+          .catch(() => {})
+      },
+    },
+    challengeFor(why, path) {
+      return status(why) === 401
+        ? {
+            'www-authenticate': challenge(why, {
+              resourceMetadataUrl: `${p.issuer}/.well-known/oauth-protected-resource${path}`,
+            }),
+          }
+        : {}
+    },
+    onBug: p.onBug,
+  }
+}
+
+/** Meets a server once; whoever comes meanwhile waits for the same meeting, and a failed one is tried again by the next. */
+function introduced(p: McpParts, server: Server): void | Promise<void> {
+  if (server.met === true) return undefined
+  if (server.met) return server.met
+  const meeting = meet(p, server).then(
+    () => {
+      if (server.met === meeting) server.met = true
+    },
+    (error: unknown) => {
+      if (server.met === meeting) server.met = undefined
+      throw error
+    },
+  )
+  server.met = meeting
+  return meeting
+}
+
+async function meet(p: McpParts, server: Server): Promise<void> {
+  const injection = await p.authority.injection(server.name, OWN_TASK)
+  const timeout = AbortSignal.timeout(durationMs(server.config.timeout))
+  const { instructions, tools, prompts } = await introduce(server, injection, timeout)
+  server.instructions = instructions
+  await p.authority.observe(server.name, { instructions, kind: 'tool', definitions: tools })
+  const views = await p.authority.observe(server.name, { instructions, kind: 'prompt', definitions: prompts })
+  server.vetted = [...views.values()].some((view) => view.status === 'approved' && view.seenDigest === view.pinnedDigest)
+}
+
+/** Asks a server again, e.g. for `ostiary tool refresh`. @throws Refusal */
+export async function meetAgain(p: McpParts, server: Server): Promise<void> {
+  server.met = undefined
+  await introduced(p, server)
+}
+
+/** `/mcp` and `/mcp/{server}`. */
+export function mcpRoute(context: McpContext): Route {
+  const endpoint = new McpEndpoint(context)
+  const aggregate = new AggregateEndpoint(context, endpoint)
+  return {
+    matches: (path) => path === '/mcp' || path.startsWith('/mcp/'),
+    handle: (req, res, path) => (path === '/mcp' ? aggregate.handle(req, res) : endpoint.handle(req, res, path.slice(5))),
+  }
+}
+
+/** How a configured server is reached. `base` is the configuration file, against which paths are resolved. */
+export function connectUpstream(
+  config: ServerConfig,
+  options: { maxMessage: number; base: string; env: NodeJS.ProcessEnv; onStderr(text: string): void },
+): Upstream {
+  const timeoutMs = durationMs(config.timeout)
+  const { maxMessage } = options
+  if (!isStdio(config)) return httpUpstream({ url: config.url, timeoutMs, maxMessage })
+  const inherited = (names: readonly string[]) =>
+    Object.fromEntries(names.flatMap((name) => (options.env[name] === undefined ? [] : [[name, options.env[name]]])))
+  return stdioUpstream({
+    timeoutMs,
+    maxMessage,
+    onStderr: options.onStderr,
+    launch: (injected: Injection['env']) => ({
+      command: config.command,
+      args: config.args,
+      cwd: config.cwd ?? dirname(options.base),
+      // Exactly what was configured, and what any program needs to start at all.
+      env: { ...inherited(['PATH', 'HOME', 'SystemRoot', 'TEMP', 'APPDATA', 'LOCALAPPDATA', 'USERPROFILE']), ...injected },
+    }),
+  })
+}
+
