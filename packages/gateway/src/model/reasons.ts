@@ -217,16 +217,6 @@ export const REASONS = {
     'The arguments of {tool} do not match its pinned schema: {detail}.',
     'Correct the arguments.',
   ],
-  TOOL_INVALID: [
-    409,
-    '{tool} cannot be approved: {detail}.',
-    'Have the author of its server correct the definition.',
-  ],
-  TOOL_SUSPICIOUS: [
-    409,
-    '{tool} needs a closer look before it is approved: {detail}.',
-    'Read the findings with `ostiary tool show {tool}`; if they are harmless, approve it with `--despite`.',
-  ],
   TOOL_CHANGED: [
     409,
     '{tool} has changed since you looked at it.',

@@ -46,7 +46,6 @@ const OPTIONS: Options = {
   logger: false,
   meta: false,
   validateSchema: false,
-  addUsedSchema: false,
   // Inlined references could make a small schema into a huge function.
   inlineRefs: false,
   ownProperties: true,

@@ -1,94 +1,99 @@
-import type { JsonObject } from '../model/json.ts'
-import { compileArguments, SchemaUnusable } from './arguments.ts'
-import { visible } from './drift.ts'
+import type { Json } from '../model/json.ts'
+import { isObject } from '../model/json.ts'
+import { phrasesIn } from './phrases.ts'
+import type { PinnedDocument } from './pins.ts'
+import { invisibleIn, reveal, spelledByTags } from './reveal.ts'
 
 /** Something a person should look at before approving a definition. `high` needs an explicit decision against it. */
 export interface Finding {
   readonly level: 'note' | 'high'
+  /** Member names joined by dots. */
+  readonly path: string
   readonly what: string
 }
 
-/** Phrases that speak to the model rather than describe a tool. Helps people look; decides nothing by itself. */
-const INSTRUCTIONS = [
-  /\b(ignore|disregard|forget)\b.{0,40}\b(previous|prior|above|earlier|other)\b/i,
-  /\b(do not|don't|never)\b.{0,30}\b(tell|mention|inform|reveal|show)\b.{0,30}\b(user|person|human|anyone)\b/i,
-  /<\/?(important|system|secret|instructions?)>/i,
-  /\b(before|after|instead of) (using|calling|you (use|call))\b.{0,60}\b(tool|function)\b/i,
-  /\b(read|send|include|attach|upload)\b.{0,60}(\.ssh|id_rsa|\.env|credentials|api.?key|password)/i,
-]
+const MAX_FINDINGS = 100
+const LONG_TEXT = 2000
+const SPEC_NAME = /^[A-Za-z0-9_./-]{1,128}$/
+const DESTRUCTIVE =
+  /(?:^|[_\-./])(?:delete|drop|remove|destroy|purge|wipe|erase|kill|exec|execute|shell|eval|sudo|transfer|pay|send|overwrite|truncate|revoke|grant|prescribe|discharge)(?:$|[_\-./])/i
+const NESTED_QUANTIFIER = /[*+}]\)[*+{]|\|[^)]*\)[*+{]/
 
-const LONG_DESCRIPTION = 4000
-
-export function findingsOf(definition: JsonObject): Finding[] {
-  const text = JSON.stringify(definition)
-  const findings: Finding[] = []
-  const plain = strings(definition).join('\n')
-  if (visible(plain) !== plain.replace(/\r|\t/g, (char) => visible(char))) {
-    findings.push({ level: 'high', what: 'it holds invisible or control characters' })
+/** What the text of a definition and of its server's instructions shows. Helps people look; decides nothing by itself. */
+export function findingsOf(document: PinnedDocument): readonly Finding[] {
+  const found: Finding[] = []
+  const definition = document.definition ?? {}
+  const add = (level: Finding['level'], path: string, what: string) => {
+    if (found.length < MAX_FINDINGS) found.push({ level, path: reveal(path).slice(0, 200), what })
   }
-  for (const pattern of INSTRUCTIONS) {
-    const match = pattern.exec(plain.slice(0, 50_000))
-    if (match)
-      findings.push({ level: 'high', what: `it speaks to the model: “${visible(match[0]).slice(0, 120)}”` })
-  }
-  if (text.length > LONG_DESCRIPTION * 4)
-    findings.push({ level: 'note', what: `the definition is ${text.length} characters long` })
-  const { description } = definition
-  if (typeof description === 'string' && description.length > LONG_DESCRIPTION) {
-    findings.push({ level: 'note', what: `the description is ${description.length} characters long` })
-  }
-  if (definition.annotations !== undefined) {
-    findings.push({ level: 'note', what: 'its annotations are claims of the server and decide nothing' })
-  }
-  const unusable = schemaProblem(definition)
-  if (unusable) findings.push({ level: 'high', what: unusable })
-  return findings
+  eachText(definition, '', (path, text) => inspectText(path, text, add))
+  if (document.instructions !== null) inspectText('instructions', document.instructions, add)
+  inspectName(String(definition.name ?? ''), add)
+  inspectAnnotations(definition.annotations, add)
+  return found
 }
 
-/** Why the arguments of a tool cannot be validated; such a tool cannot be approved at all. */
-export function schemaProblem(definition: JsonObject): string | undefined {
-  if (definition.inputSchema === undefined) return undefined
-  try {
-    compileArguments(definition.inputSchema)
-    return headerProblem(definition.inputSchema, new Set())
-  } catch (error) {
-    if (error instanceof SchemaUnusable) return error.message
-    throw error
+type Add = (level: Finding['level'], path: string, what: string) => void
+
+function inspectText(path: string, text: string, add: Add): void {
+  const hidden = invisibleIn(text)
+  if (hidden.length > 0) {
+    const spelled = spelledByTags(text)
+    const says = spelled === '' ? '' : `; they spell “${spelled.slice(0, 200)}”`
+    add('high', path, `it holds invisible characters: ${hidden.slice(0, 8).join(' ')}${says}`)
+  }
+  for (const { level, phrase } of phrasesIn(text)) add(level, path, `it speaks to the model: “${phrase}”`)
+  if (text.length > LONG_TEXT)
+    add('note', path, `it is ${text.length} characters long, which few people read`)
+  if (path.endsWith('.pattern') && NESTED_QUANTIFIER.test(text)) {
+    add('note', path, 'the pattern may take long to match; calls that take too long are refused')
   }
 }
 
-/** `x-mcp-header` (SEP-2243) must be a token, unique, on a scalar reached through `properties` alone. */
-function headerProblem(schema: unknown, names: Set<string>): string | undefined {
-  const total = (JSON.stringify(schema).match(/"x-mcp-header":/g) ?? []).length
-  let reached = 0
-  const walk = (node: unknown): string | undefined => {
-    if (typeof node !== 'object' || node === null) return undefined
-    const { properties } = node as { properties?: Record<string, unknown> }
-    for (const child of Object.values(properties ?? {})) {
-      const { 'x-mcp-header': name, type } = (child ?? {}) as { 'x-mcp-header'?: unknown; type?: unknown }
-      if (name !== undefined) {
-        reached++
-        const key = String(name).toLowerCase()
-        if (typeof name !== 'string' || !/^[!#$%&'*+.^_`|~\w-]{1,100}$/.test(name))
-          return 'an x-mcp-header is not a token'
-        if (names.has(key)) return 'an x-mcp-header is used twice'
-        if (type !== 'string' && type !== 'integer' && type !== 'boolean')
-          return 'an x-mcp-header is not on a string, integer or boolean'
-        names.add(key)
-      }
-      const problem = walk(child)
-      if (problem) return problem
+function inspectName(name: string, add: Add): void {
+  if (!SPEC_NAME.test(name)) {
+    add('high', 'name', 'it holds characters that MCP does not allow in names; it may look like another')
+  }
+  if (DESTRUCTIVE.test(name.replace(/([a-z])([A-Z])/g, '$1_$2'))) {
+    add('note', 'name', 'by its name it changes or destroys things')
+  }
+}
+
+function inspectAnnotations(annotations: Json | undefined, add: Add): void {
+  if (!isObject(annotations)) return
+  for (const [key, value] of Object.entries(annotations)) {
+    if (typeof value !== 'boolean') continue
+    add('note', `annotations.${key}`, `the server claims ${key}: ${value}; a claim decides nothing`)
+  }
+}
+
+const MAX_MENTIONS = 5
+
+/** Names of tools of other servers in the text: a way to steer the model to or from them. Common words do not count. */
+export function mentionsIn(document: PinnedDocument, othersNames: ReadonlySet<string>): readonly Finding[] {
+  const found = new Map<string, Finding>()
+  const look = (path: string, text: string) => {
+    for (const [word] of text.matchAll(/[A-Za-z0-9_.-]{6,200}/g)) {
+      const name = word.replace(/\.+$/, '')
+      if (!/[_-]|[a-z][A-Z]/.test(name) || !othersNames.has(name)) continue
+      found.set(name, { level: 'high', path, what: `it mentions \`${name}\`, a tool of another server` })
     }
-    return undefined
   }
-  return (
-    walk(schema) ??
-    (reached === total ? undefined : 'an x-mcp-header is not reached through properties alone')
-  )
+  eachText(document.definition ?? {}, '', look)
+  look('instructions', document.instructions ?? '')
+  return [...found.values()].slice(0, MAX_MENTIONS)
 }
 
-function strings(value: unknown): string[] {
-  if (typeof value === 'string') return [value]
-  if (typeof value !== 'object' || value === null) return []
-  return Object.entries(value).flatMap(([key, child]) => [key, ...strings(child)])
+/** Every text in a definition, with member names: those reach the model too. */
+function eachText(value: Json, path: string, visit: (path: string, text: string) => void): void {
+  if (typeof value === 'string') visit(path, value)
+  else if (Array.isArray(value)) {
+    for (const [at, item] of (value as readonly Json[]).entries()) eachText(item, `${path}.${at}`, visit)
+  } else if (isObject(value)) {
+    for (const [key, member] of Object.entries(value)) {
+      const below = path === '' ? key : `${path}.${key}`
+      visit(`${below} (its name)`, key)
+      eachText(member, below, visit)
+    }
+  }
 }

@@ -1,319 +1,349 @@
-import { canonicalize } from '@ostiary/evidence'
+import type { ServerConfig } from '../config/schema.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { LogActor, Recorder } from '../model/evidence.ts'
 import type { JsonObject } from '../model/json.ts'
-import { refuse } from '../model/refusal.ts'
+import type { Reason } from '../model/reasons.ts'
+import { reason } from '../model/reasons.ts'
+import { Refusal, refuse } from '../model/refusal.ts'
 import type { Bus } from '../store/bus.ts'
 import type { ToolRow } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
-import type { Validator } from './arguments.ts'
-import { compileArguments, SchemaUnusable } from './arguments.ts'
+import { Allowance } from './allowance.ts'
 import type { Change } from './drift.ts'
 import { diffDefinitions } from './drift.ts'
 import type { Finding } from './findings.ts'
-import { findingsOf, schemaProblem } from './findings.ts'
-import { digestDefinition } from './pins.ts'
+import { mentionsIn } from './findings.ts'
+import type { Listed, Seen } from './listing.ts'
+import { MAX_DEFINITIONS, readListing } from './listing.ts'
+import type { ToolKind } from './reference.ts'
+import { keyOf, parseReference, referTo } from './reference.ts'
+import { writeRow } from './rows.ts'
+import { registerServers } from './servers.ts'
+import type { Transition } from './transitions.ts'
+import { changeData, transition } from './transitions.ts'
+import { assess, check } from './vetting.ts'
+import type { ToolDetails, ToolStatus, ToolSummary, ToolView } from './views.ts'
+import { detailsOf, summaryOf, viewOf } from './views.ts'
 
-export type ToolKind = ToolRow['kind']
-export type ToolStatus = ToolRow['status']
+export type { Seen, ToolDetails, ToolKind, ToolStatus, ToolSummary, ToolView }
 
-/** A definition as the data path sees it. */
-export interface ToolView {
-  readonly server: string
-  readonly kind: ToolKind
-  readonly name: string
-  readonly status: ToolStatus
-  readonly seenDigest: string
-  readonly pinnedDigest: string | undefined
-  /** What was approved. */
-  readonly pinned: JsonObject | undefined
-  readonly validate: Validator | undefined
+export type Operator = Extract<LogActor, { kind: 'operator' }>
+
+export interface RegistryDeps {
+  readonly store: Store
+  readonly recorder: Recorder
+  readonly bus: Bus
+  readonly clock: Clock
 }
 
-/** A definition as a person sees it. */
-export interface ToolDetails {
-  readonly ref: string
-  readonly status: ToolStatus
-  readonly seen: JsonObject
-  readonly instructions: string | undefined
-  readonly findings: readonly Finding[]
-  readonly decided_by: string | undefined
-  readonly note: string | undefined
-  readonly digest: string
+const NOTHING: ReadonlyMap<string, ToolView> = new Map()
+/** Log entries on their way to the disk at one time. */
+const APPENDS = 64
+const ATTEMPTS = 3
+
+/** One server's definitions in memory, by `kind:name`. */
+interface Shelf {
+  readonly rows: Map<string, ToolRow>
+  readonly views: Map<string, ToolView>
+  /** Revocations that hold in memory but are not written yet, because the log or the store failed. */
+  readonly unsaved: Map<string, Transition>
 }
 
-export interface Seen {
-  readonly instructions: string | undefined
-  readonly kind: ToolKind
-  readonly definitions: readonly JsonObject[]
-}
+/** WHAT: tools and prompts of all servers. Proposed when first seen, usable when approved, quarantined when they change. */
+export class Registry implements Disposable {
+  readonly #d: RegistryDeps
+  readonly #shelves = new Map<string, Shelf>()
+  /** Servers whose rows could not be read again after a change elsewhere: nothing of theirs is usable until they were. */
+  readonly #stale = new Set<string>()
+  readonly #allowance = new Allowance()
+  #last: Promise<unknown> = Promise.resolve()
+  #publishing: string | undefined
+  #unsubscribe = () => {}
 
-const MAX_DEFINITIONS = 2000
-const MAX_BYTES = 256 * 1024
-
-/** What is stored of a definition: with the instructions it was given beside. */
-interface Stored {
-  readonly instructions: string | null
-  readonly definition: JsonObject
-}
-
-/** Tools and prompts of all servers: proposed when first seen, usable when approved, quarantined when they change. */
-export class Registry {
-  readonly #d: { store: Store; recorder: Recorder; bus: Bus; clock: Clock }
-  readonly #rows = new Map<string, ToolRow>()
-  readonly #views = new Map<string, Map<string, ToolView>>()
-
-  constructor(deps: { store: Store; recorder: Recorder; bus: Bus; clock: Clock }) {
+  constructor(deps: RegistryDeps) {
     this.#d = deps
   }
 
+  /** Reads everything into memory and follows changes made elsewhere. Call once before anything else. */
   async load(): Promise<void> {
-    this.#rows.clear()
-    this.#views.clear()
-    for (const row of await this.#d.store.db.selectFrom('tools').selectAll().execute()) this.#keep(row)
+    this.#unsubscribe()
+    this.#unsubscribe = this.#d.bus.subscribe(
+      ({ topic, id }) => {
+        if (topic === 'registry' && id !== this.#publishing) void this.#follow(id)
+      },
+      () => this.#serially(() => this.#readAll()),
+    )
+    await this.#serially(() => this.#readAll())
+  }
+
+  [Symbol.dispose](): void {
+    this.#unsubscribe()
+  }
+
+  /** Registers what the configuration names; records additions, changed launches and removals. */
+  configure(servers: Readonly<Record<string, ServerConfig>>): Promise<void> {
+    return this.#serially(async () => {
+      for (const server of await registerServers(this.#d, servers)) {
+        await this.#read(server)
+        this.#allowance.forget(server)
+        await this.#publish(server)
+      }
+    })
   }
 
   /** By `kind:name`. */
   view(server: string): ReadonlyMap<string, ToolView> {
-    return this.#views.get(server) ?? new Map()
+    return this.#stale.has(server) ? NOTHING : (this.#shelves.get(server)?.views ?? NOTHING)
   }
 
   /** Every definition known, for the policy schema. */
   all(): readonly ToolView[] {
-    return [...this.#views.values()].flatMap((views) => [...views.values()])
+    return [...this.#shelves.keys()].flatMap((server) => [...this.view(server).values()])
+  }
+
+  check(server: string, kind: ToolKind, name: string, args?: JsonObject): Reason | undefined {
+    return check(this.view(server), server, kind, name, args)
   }
 
   /**
-   * Compares what a server offers now with what is known. New definitions become proposals; a changed one that was approved goes into
-   * quarantine and stays there until a person decides, even when the old definition comes back.
-   * @throws Refusal TOOL_UNVERIFIED when the list is beyond all bounds
+   * Compares what a server offers now with what is known. An unchanged listing costs its digests and no write.
+   * What is no longer approved is blocked here at once, even when neither log nor store can take it.
+   * @throws Refusal TOOL_UNVERIFIED when the listing is beyond all bounds; AuditUnavailable
    */
   async observe(server: string, seen: Seen): Promise<ReadonlyMap<string, ToolView>> {
-    if (seen.definitions.length > MAX_DEFINITIONS) {
-      refuse('TOOL_UNVERIFIED', {
-        tool: server,
-        detail: `it offers more than ${MAX_DEFINITIONS} definitions`,
-      })
-    }
-    const names = new Map<string, number>()
-    for (const { name } of seen.definitions) names.set(String(name), (names.get(String(name)) ?? 0) + 1)
-    for (const definition of seen.definitions) {
-      const { name } = definition
-      if (typeof name !== 'string' || name === '' || name.length > 200) continue
-      // Two of one name: which one a call would reach is the server's choice, so neither is what was approved.
-      const digest = names.get(name) === 1 ? digestDefinition(seen.instructions, definition) : 'ambiguous'
-      const row = this.#rows.get(key(server, seen.kind, name))
-      if (row?.seen_digest === digest) continue
-      await this.#changed(
-        server,
-        seen.kind,
-        name,
-        { instructions: seen.instructions ?? null, definition },
-        digest,
-        row,
-      )
-    }
+    const listed = readListing(server, seen)
+    if (!this.#stale.has(server) && this.#changes(server, seen.kind, listed).length === 0)
+      return this.view(server)
+    await this.#serially(async () => {
+      if (this.#stale.has(server)) await this.#read(server)
+      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+        if (await this.#write(server, this.#changes(server, seen.kind, listed))) return
+        await this.#read(server)
+      }
+      refuse('TOOL_UNVERIFIED', { tool: server, detail: 'its definitions are being changed elsewhere' })
+    })
     return this.view(server)
   }
 
-  async #changed(
-    server: string,
-    kind: ToolKind,
-    name: string,
-    stored: Stored,
-    digest: string,
-    old: ToolRow | undefined,
-  ): Promise<void> {
-    const text = canonicalize(stored)
-    if (text.length > MAX_BYTES)
-      refuse('TOOL_UNVERIFIED', { tool: server, detail: 'a definition is too large' })
-    const quarantine = old?.pinned_digest != null && old.pinned_digest !== digest
-    const status = quarantine ? 'quarantined' : (old?.status ?? 'proposed')
-    await this.#d.recorder.append({
-      type: quarantine ? 'tool.quarantined' : 'tool.proposed',
-      actor: { kind: 'gateway' },
-      data: { server, kind, name, digest, ...(old?.pinned_digest ? { pinned: old.pinned_digest } : {}) },
-    })
-    await this.#save({
-      server,
-      kind,
-      name,
-      status,
-      seen: text,
-      seen_digest: digest,
-      seen_at: this.#d.clock.now(),
-      pinned: old?.pinned ?? null,
-      pinned_digest: old?.pinned_digest ?? null,
-      decided_by: old?.decided_by ?? null,
-      decided_at: old?.decided_at ?? null,
-      note: old?.note ?? null,
-    })
-  }
-
-  list(
-    filter: { status?: string; server?: string } = {},
-  ): readonly { ref: string; status: ToolStatus; title: string; findings: number }[] {
-    return [...this.#rows.values()]
+  list(filter: { status?: string; server?: string } = {}): readonly ToolSummary[] {
+    return this.#rows()
       .filter(
         (row) => (filter.status ?? row.status) === row.status && (filter.server ?? row.server) === row.server,
       )
-      .map((row) => ({
-        ref: refOf(row),
-        status: row.status,
-        title: titleOf(stored(row.seen).definition),
-        findings: findingsOf(stored(row.seen).definition).filter((finding) => finding.level === 'high')
-          .length,
-      }))
-      .sort((a, b) => a.ref.localeCompare(b.ref))
+      .map((row) => summaryOf(row, this.#mentions(row)))
+      .sort((a, b) => (a.ref < b.ref ? -1 : 1))
   }
 
+  /** @throws Refusal TOOL_UNKNOWN */
   show(ref: string): ToolDetails {
     const row = this.#find(ref)
-    const { definition, instructions } = stored(row.seen)
-    return {
-      ref,
-      status: row.status,
-      seen: definition,
-      instructions: instructions ?? undefined,
-      findings: findingsOf(definition),
-      decided_by: row.decided_by ?? undefined,
-      note: row.note ?? undefined,
-      digest: row.seen_digest,
-    }
+    return detailsOf(row, this.#mentions(row))
   }
 
-  /** What changed since the approval; empty when nothing did or nothing was approved. */
+  /** What changed since the approval; empty when nothing did or nothing was approved. @throws Refusal TOOL_UNKNOWN */
   diff(ref: string): readonly Change[] {
     const row = this.#find(ref)
-    if (row.pinned === null) return []
-    const changes = diffDefinitions(
-      stored(row.pinned) as unknown as JsonObject,
-      stored(row.seen) as unknown as JsonObject,
-    )
-    return changes.map((change) => ({ ...change, path: change.path.replace(/^definition\./, '') }))
+    return row.pinned === null ? [] : diffDefinitions(JSON.parse(row.pinned), JSON.parse(row.seen))
   }
 
   /**
-   * Pins what was last seen. `server/*` takes all proposals of a server, never what is in quarantine.
-   * @throws Refusal TOOL_UNKNOWN, TOOL_NEEDS_DESPITE, TOOL_UNUSABLE
+   * Pins what was last seen. `server/*` takes the proposals without high findings or problems, never what is in quarantine.
+   * With `digest`, only if that is what was last seen: what the person looked at, not what came after.
+   * @returns references of what was approved
+   * @throws Refusal TOOL_UNKNOWN, TOOL_UNUSABLE, TOOL_NEEDS_DESPITE, TOOL_CHANGED
    */
-  async approve(
+  approve(
     ref: string,
-    by: LogActor & { kind: 'operator' },
+    by: Operator,
     note?: string,
-    options: { despite?: boolean } = {},
+    options: { despite?: boolean; digest?: string | undefined } = {},
   ): Promise<readonly string[]> {
-    const rows = ref.endsWith('/*')
-      ? [...this.#rows.values()].filter((row) => row.server === ref.slice(0, -2) && row.status === 'proposed')
-      : [this.#find(ref)]
-    if (rows.length === 0) refuse('TOOL_UNKNOWN', { tool: ref.slice(0, 200) })
-    for (const row of rows) {
-      const { definition } = stored(row.seen)
-      const problem =
-        row.seen_digest === 'ambiguous' ? 'the server offers two of this name' : schemaProblem(definition)
-      if (problem) refuse('TOOL_UNUSABLE', { tool: refOf(row), detail: problem })
-      const high = findingsOf(definition).find((finding) => finding.level === 'high')
-      if (high && !options.despite) refuse('TOOL_NEEDS_DESPITE', { tool: refOf(row), detail: high.what })
-    }
-    for (const row of rows) {
-      await this.#decide(row, 'approved', by, note)
-    }
-    return rows.map(refOf)
+    return this.#serially(async () => {
+      if (!ref.endsWith('/*')) {
+        const row = this.#find(ref)
+        const obstacle = this.#obstacle(row, options)
+        if (obstacle) throw new Refusal(obstacle)
+        return [await this.#decide(row, 'approved', by, note, options.despite === true)]
+      }
+      const proposals = this.#rows().filter(
+        (row) => row.server === ref.slice(0, -2) && row.status === 'proposed',
+      )
+      const fit = proposals.filter((row) => !this.#obstacle(row, {}))
+      const [first] = proposals
+      if (fit.length === 0) throw new Refusal((first && this.#obstacle(first, {})) ?? unknown(ref))
+      const approved: string[] = []
+      for (const row of fit) approved.push(await this.#decide(row, 'approved', by, note, false))
+      return approved
+    })
   }
 
-  async reject(ref: string, by: LogActor & { kind: 'operator' }, note?: string): Promise<readonly string[]> {
-    await this.#decide(this.#find(ref), 'rejected', by, note)
-    return [ref]
+  /** @throws Refusal TOOL_UNKNOWN, TOOL_CHANGED */
+  reject(ref: string, by: Operator, note?: string): Promise<readonly string[]> {
+    return this.#serially(async () => [await this.#decide(this.#find(ref), 'rejected', by, note, false)])
+  }
+
+  #obstacle(row: ToolRow, options: { despite?: boolean; digest?: string | undefined }): Reason | undefined {
+    const tool = referTo(row.server, row.kind, row.name)
+    if (options.digest !== undefined && options.digest !== row.seen_digest)
+      return reason('TOOL_CHANGED', { tool })
+    const { problem, findings } = assess(row)
+    if (problem !== undefined) return reason('TOOL_UNUSABLE', { tool, detail: problem })
+    const high = [...findings, ...this.#mentions(row)].find(({ level }) => level === 'high')
+    if (!high || options.despite) return undefined
+    return reason('TOOL_NEEDS_DESPITE', { tool, detail: `${high.path}: ${high.what}` })
   }
 
   async #decide(
-    row: ToolRow,
+    before: ToolRow,
     status: 'approved' | 'rejected',
-    by: LogActor & { kind: 'operator' },
+    by: Operator,
     note: string | undefined,
-  ): Promise<void> {
-    await this.#d.recorder.append({
-      type: status === 'approved' ? 'tool.approved' : 'tool.rejected',
-      actor: by,
-      data: {
-        server: row.server,
-        kind: row.kind,
-        name: row.name,
-        digest: row.seen_digest,
-        ...(note === undefined ? {} : { note }),
-      },
-    })
-    const pins = status === 'approved' ? { pinned: row.seen, pinned_digest: row.seen_digest } : {}
-    await this.#save({
-      ...row,
-      ...pins,
-      status,
-      decided_by: by.operator,
-      decided_at: this.#d.clock.now(),
-      note: note ?? null,
-    })
+    despite: boolean,
+  ): Promise<string> {
+    const tool = referTo(before.server, before.kind, before.name)
+    const data = {
+      tool,
+      digest: before.seen_digest,
+      ...(before.pinned_digest === null ? {} : { old: before.pinned_digest }),
+      ...(note === undefined ? {} : { note }),
+      ...(despite ? { despite } : {}),
+    }
+    await this.#d.recorder.append({ type: `tool.${status}`, actor: by, data })
+    const pins = status === 'approved' ? { pinned: before.seen, pinned_digest: before.seen_digest } : {}
+    const decided = { decided_by: by.operator, decided_at: this.#d.clock.now(), note: note ?? null }
+    const after: ToolRow = { ...before, ...pins, ...decided, status }
+    const isWritten = await this.#d.store.transaction((tx) => writeRow(tx, { before, after }))
+    if (isWritten) this.#keep(after)
+    else await this.#read(before.server)
+    await this.#publish(before.server)
+    return isWritten ? tool : refuse('TOOL_CHANGED', { tool })
   }
 
-  async #save(row: ToolRow): Promise<void> {
-    const { server: _, kind: __, name: ___, ...changes } = row
-    await this.#d.store.db
-      .insertInto('tools')
-      .values(row)
-      .onConflict((on) => on.columns(['server', 'kind', 'name']).doUpdateSet(changes))
-      .execute()
-    this.#keep(row)
-    await this.#d.bus.publish({ topic: 'registry', id: row.server })
+  /** What a listing changes, what is still to be written first. */
+  #changes(server: string, kind: ToolKind, listed: ReadonlyMap<string, Listed>): readonly Transition[] {
+    const shelf = this.#shelves.get(server)
+    const changes: Transition[] = [...(shelf?.unsaved.values() ?? [])]
+    const now = this.#d.clock.now()
+    let room = 2 * MAX_DEFINITIONS - (shelf?.rows.size ?? 0)
+    for (const [name, one] of listed) {
+      const before = shelf?.rows.get(keyOf(kind, name))
+      const change = transition({ server, kind, name, now }, before, one)
+      // What finds no room stays unknown, which is blocked.
+      if (change && (before || room-- > 0)) changes.push(change)
+    }
+    return changes
+  }
+
+  /** Log first, then the rows; false when the rows were not what the changes assumed. */
+  async #write(server: string, wanted: readonly Transition[]): Promise<boolean> {
+    const shelf = this.#shelf(server)
+    const now = this.#d.clock.now()
+    const changes = wanted.filter((change) => change.revokes || this.#allowance.take(server, now))
+    for (const change of changes) {
+      if (!change.revokes) continue
+      this.#keep(change.after)
+      shelf.unsaved.set(keyOf(change.after.kind, change.after.name), change)
+    }
+    for (let at = 0; at < changes.length; at += APPENDS) {
+      await Promise.all(
+        changes.slice(at, at + APPENDS).map((change) =>
+          this.#d.recorder.append({
+            type: change.type,
+            actor: { kind: 'gateway' },
+            data: changeData(change),
+          }),
+        ),
+      )
+    }
+    if (changes.length === 0) return true
+    const isWritten = await this.#d.store.transaction(async (tx) => {
+      let all = true
+      for (const change of changes) if (!(await writeRow(tx, change))) all = false
+      return all
+    })
+    shelf.unsaved.clear()
+    if (isWritten) for (const { after } of changes) this.#keep(after)
+    await this.#publish(server)
+    return isWritten
+  }
+
+  #shelf(server: string): Shelf {
+    const known = this.#shelves.get(server)
+    if (known) return known
+    const shelf: Shelf = { rows: new Map(), views: new Map(), unsaved: new Map() }
+    this.#shelves.set(server, shelf)
+    return shelf
   }
 
   #keep(row: ToolRow): void {
-    this.#rows.set(key(row.server, row.kind, row.name), row)
-    let views = this.#views.get(row.server)
-    if (!views) {
-      views = new Map()
-      this.#views.set(row.server, views)
-    }
-    const before = views.get(`${row.kind}:${row.name}`)
-    const pinned = row.pinned === null ? undefined : stored(row.pinned).definition
-    const same = before !== undefined && before.pinnedDigest === (row.pinned_digest ?? undefined)
-    views.set(`${row.kind}:${row.name}`, {
-      server: row.server,
-      kind: row.kind,
-      name: row.name,
-      status: row.status,
-      seenDigest: row.seen_digest,
-      pinnedDigest: row.pinned_digest ?? undefined,
-      pinned,
-      validate: same ? before.validate : validatorOf(pinned),
-    })
+    const { rows, views } = this.#shelf(row.server)
+    const key = keyOf(row.kind, row.name)
+    rows.set(key, row)
+    views.set(key, viewOf(row, views.get(key)))
+  }
+
+  #rows(): readonly ToolRow[] {
+    return [...this.#shelves.values()].flatMap(({ rows }) => [...rows.values()])
   }
 
   #find(ref: string): ToolRow {
-    const at = ref.indexOf('/')
-    const name = ref.slice(at + 1)
-    const prompt = name.startsWith('prompt:')
-    const row = this.#rows.get(
-      key(ref.slice(0, at), prompt ? 'prompt' : 'tool', prompt ? name.slice(7) : name),
+    const at = parseReference(ref)
+    const row = at && this.#shelves.get(at.server)?.rows.get(keyOf(at.kind, at.name))
+    if (!row) throw new Refusal(unknown(ref))
+    return row
+  }
+
+  #mentions(row: ToolRow): readonly Finding[] {
+    const own = this.#shelves.get(row.server)?.rows
+    const others = this.#rows().filter(
+      ({ server, kind, name }) => kind === 'tool' && server !== row.server && !own?.has(keyOf('tool', name)),
     )
-    return row ?? refuse('TOOL_UNKNOWN', { tool: ref.slice(0, 200) })
+    return mentionsIn(assess(row).document, new Set(others.map(({ name }) => name)))
+  }
+
+  async #readAll(): Promise<void> {
+    const rows = await this.#d.store.db.selectFrom('tools').selectAll().execute()
+    for (const server of this.#shelves.keys()) this.#replace(server, [])
+    for (const [server, own] of Map.groupBy(rows, (row) => row.server)) this.#replace(server, own)
+    this.#stale.clear()
+  }
+
+  async #read(server: string): Promise<void> {
+    const rows = await this.#d.store.db.selectFrom('tools').selectAll().where('server', '=', server).execute()
+    this.#replace(server, rows)
+    this.#stale.delete(server)
+  }
+
+  /** Takes rows from the store; what is blocked in memory only stays blocked. */
+  #replace(server: string, rows: readonly ToolRow[]): void {
+    const { rows: old, views, unsaved } = this.#shelf(server)
+    const kept = new Set(rows.map((row) => keyOf(row.kind, row.name)))
+    old.clear()
+    for (const key of views.keys()) if (!kept.has(key)) views.delete(key)
+    for (const row of rows) this.#keep(unsaved.get(keyOf(row.kind, row.name))?.after ?? row)
+  }
+
+  async #follow(server: string): Promise<void> {
+    // Stale until read: what another replica just revoked must not be used on the strength of an old row.
+    this.#stale.add(server)
+    await this.#serially(() => this.#read(server)).catch(() => this.#stale.add(server))
+  }
+
+  async #publish(server: string): Promise<void> {
+    this.#publishing = server
+    try {
+      await this.#d.bus.publish({ topic: 'registry', id: server })
+    } finally {
+      this.#publishing = undefined
+    }
+  }
+
+  /** One change at a time, so that each is computed from what the one before left. */
+  #serially<T>(work: () => Promise<T>): Promise<T> {
+    const next = this.#last.then(work)
+    this.#last = next.catch(() => undefined)
+    return next
   }
 }
 
-/** For a pinned definition; one that no longer compiles refuses everything. */
-export function validatorOf(pinned: JsonObject | undefined): Validator | undefined {
-  if (pinned?.inputSchema === undefined) return undefined
-  try {
-    return compileArguments(pinned.inputSchema)
-  } catch (error) {
-    if (error instanceof SchemaUnusable) return () => error.message
-    throw error
-  }
-}
-
-const key = (server: string, kind: ToolKind, name: string): string => `${server}\n${kind}\n${name}`
-const stored = (text: string): Stored => JSON.parse(text) as Stored
-const titleOf = (definition: JsonObject): string =>
-  String(definition.title ?? definition.description ?? '')
-    .split('\n', 1)[0]
-    ?.slice(0, 100) ?? ''
-const refOf = (row: Pick<ToolRow, 'server' | 'kind' | 'name'>): string =>
-  `${row.server}/${row.kind === 'prompt' ? 'prompt:' : ''}${row.name}`
+const unknown = (ref: string): Reason => reason('TOOL_UNKNOWN', { tool: ref.slice(0, 200) })
