@@ -1,1 +1,7 @@
-export {}
+export type { OpenedTask, TaskRequest } from './agent.ts'
+export { Agent } from './agent.ts'
+export type { ConnectOptions } from './connect.ts'
+export { connect } from './connect.ts'
+export { enrol } from './enrol.ts'
+export { GatewayRefusal, GatewayUnreachable } from './problem.ts'
+export type { Identity } from './state.ts'

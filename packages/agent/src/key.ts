@@ -1,0 +1,49 @@
+import type { KeyObject } from 'node:crypto'
+import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign } from 'node:crypto'
+import { readPrivate, writePrivate } from './private-file.ts'
+
+/** Public half of an instance key as a JWK (RFC 7517). */
+export interface PublicJwk {
+  readonly kty: 'EC'
+  readonly crv: 'P-256'
+  readonly x: string
+  readonly y: string
+}
+
+/** The key of one instance (ES256). The private half never leaves this object and its file. */
+export class InstanceKey {
+  readonly jwk: PublicJwk
+  /** RFC 7638 thumbprint, base64url. */
+  readonly thumbprint: string
+  readonly #key: KeyObject
+
+  private constructor(key: KeyObject) {
+    this.#key = key
+    const { x, y } = createPublicKey(key).export({ format: 'jwk' })
+    this.jwk = { kty: 'EC', crv: 'P-256', x: x as string, y: y as string }
+    const canonical = JSON.stringify({ crv: 'P-256', kty: 'EC', x, y })
+    this.thumbprint = createHash('sha256').update(canonical).digest('base64url')
+  }
+
+  static create(): InstanceKey {
+    return new InstanceKey(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey)
+  }
+
+  /** Undefined when there is no such file. @throws when other accounts can read it */
+  static load(path: string): InstanceKey | undefined {
+    const pem = readPrivate(path)
+    return pem === undefined ? undefined : new InstanceKey(createPrivateKey(pem))
+  }
+
+  save(path: string): void {
+    writePrivate(path, this.#key.export({ type: 'pkcs8', format: 'pem' }) as string)
+  }
+
+  /** A compact JWS (RFC 7515) over the claims. */
+  signJwt(header: Readonly<Record<string, unknown>>, claims: Readonly<Record<string, unknown>>): string {
+    const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url')
+    const input = `${encode({ alg: 'ES256', ...header })}.${encode(claims)}`
+    const signature = sign('sha256', Buffer.from(input), { key: this.#key, dsaEncoding: 'ieee-p1363' })
+    return `${input}.${signature.toString('base64url')}`
+  }
+}
