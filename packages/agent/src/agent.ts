@@ -11,7 +11,12 @@ const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 const REFRESH_EARLY_MS = 30_000
 
 export interface OpenedTask {
-  readonly task: { readonly id: string; readonly template: string; readonly purpose: string; readonly expires_at: number }
+  readonly task: {
+    readonly id: string
+    readonly template: string
+    readonly purpose: string
+    readonly expires_at: number
+  }
   readonly grant: { readonly id: string }
   readonly servers: readonly string[]
 }
@@ -77,7 +82,10 @@ export class Agent implements AsyncDisposable {
       { typ: 'ostiary-key+jwt' },
       { aud: this.identity.issuer, iat: now, exp: now + 60, jti: randomUUID() },
     )
-    const answer = await this.#control<{ jkt: string; retiring_until: number }>('/v1/keys', { jwk: next.jwk, proof })
+    const answer = await this.#control<{ jkt: string; retiring_until: number }>('/v1/keys', {
+      jwk: next.jwk,
+      proof,
+    })
     this.#promote()
     return answer
   }
@@ -86,7 +94,10 @@ export class Agent implements AsyncDisposable {
    * Headers for one request with the token of a task. The proof is for exactly this method, address and body, and good once.
    * @throws GatewayRefusal, GatewayUnreachable
    */
-  async authorize(task: string, request: { method: string; url: string; body?: string | Uint8Array | undefined }): Promise<Record<string, string>> {
+  async authorize(
+    task: string,
+    request: { method: string; url: string; body?: string | Uint8Array | undefined },
+  ): Promise<Record<string, string>> {
     const { value } = await this.#token(task)
     return {
       authorization: `DPoP ${value}`,
@@ -98,13 +109,21 @@ export class Agent implements AsyncDisposable {
   async request(
     task: string,
     path: string,
-    init: { method: 'GET' | 'POST' | 'DELETE'; headers?: Record<string, string>; body?: string; signal?: AbortSignal },
+    init: {
+      method: 'GET' | 'POST' | 'DELETE'
+      headers?: Record<string, string>
+      body?: string
+      signal?: AbortSignal
+    },
   ): Promise<Dispatcher.ResponseData> {
     const url = this.identity.issuer + path
     const send = async () =>
       await this.#send(url, {
         method: init.method,
-        headers: { ...init.headers, ...(await this.authorize(task, { method: init.method, url, body: init.body })) },
+        headers: {
+          ...init.headers,
+          ...(await this.authorize(task, { method: init.method, url, body: init.body })),
+        },
         ...(init.body === undefined ? {} : { body: init.body }),
         ...(init.signal === undefined ? {} : { signal: init.signal }),
       })
@@ -171,10 +190,14 @@ export class Agent implements AsyncDisposable {
         { iss: instance, sub: instance, aud: issuer, iat: now, exp: now + 30, jti: randomUUID() },
       ),
     })
-    if (task !== '') form.set('authorization_details', JSON.stringify([{ type: 'urn:ostiary:task:v1', task }]))
+    if (task !== '')
+      form.set('authorization_details', JSON.stringify([{ type: 'urn:ostiary:task:v1', task }]))
     const response = await this.#send(url, {
       method: 'POST',
-      headers: { 'content-type': 'application/x-www-form-urlencoded', dpop: dpopProof(key, { method: 'POST', url }) },
+      headers: {
+        'content-type': 'application/x-www-form-urlencoded',
+        dpop: dpopProof(key, { method: 'POST', url }),
+      },
       body: form.toString(),
     })
     const answer = await readAnswer<{ access_token: string; expires_in: number }>({
@@ -198,7 +221,9 @@ export class Agent implements AsyncDisposable {
       return await request(url, { ...options, dispatcher: this.#http })
     } catch (error) {
       if ((error as Error).name === 'AbortError') throw error
-      throw new GatewayUnreachable(`The gateway at ${this.identity.issuer} cannot be reached. Start it with \`ostiary up\`, or check the address.`)
+      throw new GatewayUnreachable(
+        `The gateway at ${this.identity.issuer} cannot be reached. Start it with \`ostiary up\`, or check the address.`,
+      )
     }
   }
 }

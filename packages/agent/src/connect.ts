@@ -105,14 +105,19 @@ class Bridge {
     }
     const version = modernVersion(message.method, message.params)
     const requestId = message.params?.requestId as Id | undefined
-    if (message.method === 'notifications/cancelled' && this.#session === undefined && requestId !== undefined) {
+    if (
+      message.method === 'notifications/cancelled' &&
+      this.#session === undefined &&
+      requestId !== undefined
+    ) {
       // Over HTTP a modern client cancels by closing the request.
       this.#open.get(requestId)?.abort()
       return
     }
     const sent = this.#exchange(line, message, version)
     // The handshake decides the headers of all that follows; notifications and replies keep their order too.
-    if (message.method === 'initialize' || message.id === undefined || message.method === undefined) await sent
+    if (message.method === 'initialize' || message.id === undefined || message.method === undefined)
+      await sent
     if (message.method === 'notifications/initialized') void this.#listen()
   }
 
@@ -123,7 +128,9 @@ class Bridge {
     if (isRequest) this.#open.set(message.id as Id, controller)
     try {
       const headers =
-        version === undefined ? {} : modernHeaders(message.method as string, message.params, version, this.#toolHeaders)
+        version === undefined
+          ? {}
+          : modernHeaders(message.method as string, message.params, version, this.#toolHeaders)
       const response = await this.#send('POST', line, headers, controller.signal)
       const answered = await this.#receive(response, message)
       if (isRequest && !answered) this.#write(failure(message.id as Id, 502, 'The gateway gave no answer.'))
@@ -149,7 +156,9 @@ class Bridge {
     // A refusal that could not be matched to the request still ends it.
     if (message.method !== undefined && message.id !== undefined && answer.id === undefined) {
       const error = (answer as { error?: { code?: number; message?: string } }).error
-      this.#write(failure(id, error?.code ?? response.statusCode, error?.message ?? 'The gateway refused the request.'))
+      this.#write(
+        failure(id, error?.code ?? response.statusCode, error?.message ?? 'The gateway refused the request.'),
+      )
     } else this.#deliver(text, answer, message)
     return true
   }
@@ -212,7 +221,12 @@ class Bridge {
     this.#write(oneLine(text))
   }
 
-  #send(method: 'GET' | 'POST' | 'DELETE', body: string | undefined, headers: Record<string, string>, signal?: AbortSignal): Promise<Dispatcher.ResponseData> {
+  #send(
+    method: 'GET' | 'POST' | 'DELETE',
+    body: string | undefined,
+    headers: Record<string, string>,
+    signal?: AbortSignal,
+  ): Promise<Dispatcher.ResponseData> {
     return this.#o.agent.request(this.#task, this.#path, {
       method,
       headers: {

@@ -16,7 +16,13 @@ export async function enrol(options: { gateway: string; code: string; stateDir: 
   const now = Math.floor(Date.now() / 1000)
   const proof = key.signJwt(
     { typ: 'ostiary-enrol+jwt' },
-    { aud: gateway, iat: now, exp: now + 60, jti: randomUUID(), code_hash: createHash('sha256').update(code).digest('base64url') },
+    {
+      aud: gateway,
+      iat: now,
+      exp: now + 60,
+      jti: randomUUID(),
+      code_hash: createHash('sha256').update(code).digest('base64url'),
+    },
   )
   const response = await fetch(`${gateway}/v1/enrol`, {
     method: 'POST',
@@ -24,7 +30,9 @@ export async function enrol(options: { gateway: string; code: string; stateDir: 
     body: JSON.stringify({ code, jwk: key.jwk, proof, host: hostname() }),
     signal: AbortSignal.timeout(15_000),
   }).catch(() => {
-    throw new GatewayUnreachable(`The gateway at ${gateway} cannot be reached. Start it with \`ostiary up\`, or check the address.`)
+    throw new GatewayUnreachable(
+      `The gateway at ${gateway} cannot be reached. Start it with \`ostiary up\`, or check the address.`,
+    )
   })
   const identity = await readAnswer<Identity>(response)
   new InstanceState(options.stateDir).enrolled(identity, key)

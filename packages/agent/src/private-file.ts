@@ -1,4 +1,13 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
 
 /** Content of a file that only this account may read; undefined when there is none. @throws when others may read it */
@@ -6,7 +15,9 @@ export function readPrivate(path: string): string | undefined {
   const info = statSync(path, { throwIfNoEntry: false })
   if (!info) return undefined
   if (process.platform !== 'win32' && (info.mode & 0o077) !== 0) {
-    throw new Error(`${path} can be read by other accounts, so its key has to be taken as known. Enrol again, and keep the file at mode 600.`)
+    throw new Error(
+      `${path} can be read by other accounts, so its key has to be taken as known. Enrol again, and keep the file at mode 600.`,
+    )
   }
   return readFileSync(path, 'utf8')
 }

@@ -25,7 +25,10 @@ export async function readAnswer<T>(response: { status: number; text(): Promise<
     // Not from the gateway; the status has to do.
   }
   if (response.status < 300) return body as T
-  const { code = `HTTP_${response.status}`, sentence = `The gateway answered with status ${response.status}.`, next = '' } =
-    body.reason ?? {}
+  const {
+    code = `HTTP_${response.status}`,
+    sentence = `The gateway answered with status ${response.status}.`,
+    next = '',
+  } = body.reason ?? {}
   throw new GatewayRefusal(code, response.status, sentence, next)
 }

@@ -11,7 +11,12 @@ export const contentDigest = (body: string | Uint8Array): string =>
  */
 export function dpopProof(
   key: InstanceKey,
-  request: { method: string; url: string; accessToken?: string | undefined; body?: string | Uint8Array | undefined },
+  request: {
+    method: string
+    url: string
+    accessToken?: string | undefined
+    body?: string | Uint8Array | undefined
+  },
 ): string {
   const { method, url, accessToken, body } = request
   return key.signJwt(
@@ -21,7 +26,9 @@ export function dpopProof(
       htu: url.split(/[?#]/, 1)[0],
       iat: Math.floor(Date.now() / 1000),
       jti: randomUUID(),
-      ...(accessToken === undefined ? {} : { ath: createHash('sha256').update(accessToken).digest('base64url') }),
+      ...(accessToken === undefined
+        ? {}
+        : { ath: createHash('sha256').update(accessToken).digest('base64url') }),
       ...(body === undefined ? {} : { content_digest: contentDigest(body) }),
     },
   )

@@ -8,7 +8,10 @@ export interface StreamEvent {
 }
 
 /** Events of a byte stream (WHATWG HTML section 9.2), each as soon as it is whole. @throws RangeError beyond `limit` characters */
-export async function* readEvents(stream: AsyncIterable<Uint8Array>, limit: number): AsyncGenerator<StreamEvent> {
+export async function* readEvents(
+  stream: AsyncIterable<Uint8Array>,
+  limit: number,
+): AsyncGenerator<StreamEvent> {
   const decoder = new StringDecoder('utf8')
   let buffer = ''
   for await (const chunk of stream) {

@@ -24,7 +24,9 @@ export class InstanceState {
     try {
       identity = JSON.parse(readFileSync(join(this.#dir, 'instance.json'), 'utf8')) as Identity
     } catch {
-      throw new Error(`There is no enrolled instance in ${this.#dir}. Enrol one: ostiary agent join <code> --gateway <url> --state ${this.#dir}`)
+      throw new Error(
+        `There is no enrolled instance in ${this.#dir}. Enrol one: ostiary agent join <code> --gateway <url> --state ${this.#dir}`,
+      )
     }
     const key = InstanceKey.load(join(this.#dir, 'key.pem'))
     if (!key) throw new Error(`The key in ${this.#dir} is gone. Enrol again with a new code.`)

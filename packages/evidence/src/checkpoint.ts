@@ -16,7 +16,8 @@ export const formatCheckpoint = (checkpoint: Checkpoint): string =>
 export function parseCheckpoint(text: string): Checkpoint | undefined {
   const [origin, size, root64] = text.split('\n')
   const root = root64 === undefined ? undefined : fromBase64(root64)
-  if (!origin || size === undefined || !/^(0|[1-9]\d{0,15})$/.test(size) || root?.length !== 32) return undefined
+  if (!origin || size === undefined || !/^(0|[1-9]\d{0,15})$/.test(size) || root?.length !== 32)
+    return undefined
   return { origin, size: Number(size), root }
 }
 

@@ -23,7 +23,8 @@ export function parseReceipt(text: string): Receipt | undefined {
   if (lines[0]?.startsWith('extra ')) lines.shift()
   const index = /^index (0|[1-9]\d{0,15})$/.exec(lines.shift() ?? '')
   const proof = lines.map(fromBase64)
-  if (header !== HEADER || !index || proof.length > 63 || proof.some((hash) => hash?.length !== 32)) return undefined
+  if (header !== HEADER || !index || proof.length > 63 || proof.some((hash) => hash?.length !== 32))
+    return undefined
   return { index: Number(index[1]), proof: proof as Uint8Array[], checkpoint: text.slice(end + 2) }
 }
 
@@ -32,7 +33,11 @@ export type ReceiptCheck =
   | { readonly ok: false; readonly problem: string }
 
 /** Checks that `entry` (the exact bytes) is in the log of `vkey`, offline. */
-export async function verifyReceipt(input: { receipt: string; entry: Uint8Array; vkey: string }): Promise<ReceiptCheck> {
+export async function verifyReceipt(input: {
+  receipt: string
+  entry: Uint8Array
+  vkey: string
+}): Promise<ReceiptCheck> {
   const vkey = parseVkey(input.vkey)
   if (!vkey) return { ok: false, problem: 'the log’s public key is malformed' }
   const receipt = parseReceipt(input.receipt)

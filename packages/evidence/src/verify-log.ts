@@ -32,7 +32,10 @@ export interface LogReport {
  * root, and, with `held` (a checkpoint the auditor kept), that the present log is an extension of that one.
  * Without a held or witnessed checkpoint, a history rewritten whole by who has the signing key cannot be told from the true one.
  */
-export async function verifyLog(read: ReadFile, options: { vkey: string; held?: string }): Promise<LogReport> {
+export async function verifyLog(
+  read: ReadFile,
+  options: { vkey: string; held?: string },
+): Promise<LogReport> {
   const vkey = parseVkey(options.vkey)
   if (!vkey) return failed('format', 'the log’s public key is malformed')
   const note = await read('checkpoint')
@@ -62,7 +65,9 @@ async function readLeaves(read: ReadFile, size: number, problems: LogProblem[]):
     const bundle = await read(entriesPath(tile, width))
     const entries = bundle && parseEntries(bundle)
     if (!entries || entries.length !== width) {
-      const detail = bundle ? 'a bundle of entries is cut short or malformed' : 'a bundle of entries is missing'
+      const detail = bundle
+        ? 'a bundle of entries is cut short or malformed'
+        : 'a bundle of entries is missing'
       problems.push({ kind: 'missing', index: start + (entries?.length ?? 0), detail })
       return leaves
     }

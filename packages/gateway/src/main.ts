@@ -19,14 +19,14 @@ import { createScanner } from './firewall/scanner.ts'
 import { explainCall } from './gateway/explain.ts'
 import type { Route } from './gateway/front.ts'
 import { front } from './gateway/front.ts'
-import { honoRoute } from './gateway/hono-route.ts'
-import { closeServer, listen } from './gateway/listen.ts'
-import { replayLog } from './gateway/replay-log.ts'
 import { hostGuard } from './gateway/guard.ts'
+import { honoRoute } from './gateway/hono-route.ts'
 import { InFlight } from './gateway/in-flight.ts'
+import { closeServer, listen } from './gateway/listen.ts'
 import type { McpParts } from './gateway/mcp.ts'
 import { connectUpstream, mcpContext, mcpRoute, meetAgain } from './gateway/mcp.ts'
 import { Owner } from './gateway/owner.ts'
+import { replayLog } from './gateway/replay-log.ts'
 import { Servers } from './gateway/servers.ts'
 import { Budgets } from './grants/budgets.ts'
 import { PolicyEngine } from './grants/policy/policy.ts'
@@ -43,7 +43,7 @@ import { sealer } from './lib/sealed-token.ts'
 import { sentence } from './model/reasons.ts'
 import { Refusal, refuse } from './model/refusal.ts'
 import { Locks } from './oversight/locks.ts'
-import { Registry } from './registry2/tools.ts'
+import { Registry } from './registry/tools.ts'
 import { placement } from './segments/segments.ts'
 import type { Bus } from './store/bus.ts'
 import { lockFolder } from './store/folder-lock.ts'
@@ -154,6 +154,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
   await Promise.all([locks.load(), registry.load(), tasks.load()])
   await replayLog(log, replay, budgets, clock.now())
   await leases.recover()
+  await registry.configure(now.config.servers)
   await servers.configure(now.config.servers)
 
   let engine = policyEngine(now, registry)
@@ -193,7 +194,19 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
   stack.defer(() => closeServer(server, inFlight))
   const issuer = loaded.config.listen.url?.replace(/\/$/, '') ?? address
   let places = placement(now.config)
-  const owner = new Owner({ log, committer: new Committer(join(dataDir, 'keys', 'commitment.key')), bus, clock, tokens, replay, tasks, budgets, locks, registry, leases })
+  const owner = new Owner({
+    log,
+    committer: new Committer(join(dataDir, 'keys', 'commitment.key')),
+    bus,
+    clock,
+    tokens,
+    replay,
+    tasks,
+    budgets,
+    locks,
+    registry,
+    leases,
+  })
   const parts: McpParts = {
     issuer,
     logOrigin: log.origin,
@@ -249,6 +262,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     now = next
     places = placement(next.config)
     rebuildPolicies()
+    await registry.configure(next.config.servers)
     await servers.configure(next.config.servers)
     for (const name of Object.keys(next.config.servers)) leases.refresh(name)
     await log.append({ type: 'config.loaded', actor: gatewayActor, data: { digest: next.digest } })
@@ -341,11 +355,21 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
       if ('ok' in reload) apply(reload.ok).catch(onBug)
       else {
         logger.error(reload.error.message)
-        log.append({ type: 'config.refused', actor: gatewayActor, data: { problems: reload.error.problems.length } }).catch(onBug)
+        log
+          .append({
+            type: 'config.refused',
+            actor: gatewayActor,
+            data: { problems: reload.error.problems.length },
+          })
+          .catch(onBug)
       }
     }),
   )
-  await log.append({ type: 'gateway.started', actor: gatewayActor, data: { version: VERSION, config: now.digest, host: hostname() } })
+  await log.append({
+    type: 'gateway.started',
+    actor: gatewayActor,
+    data: { version: VERSION, config: now.digest, host: hostname() },
+  })
   stack.defer(async () => {
     await budgets.flush(log.size).catch(onBug)
     await log.append({ type: 'gateway.stopped', actor: gatewayActor, data: {} }).catch(onBug)
@@ -364,8 +388,13 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
 
 async function openStore({ config, dataDir, dir }: Loaded): Promise<Store> {
   if (config.store.kind === 'sqlite') return await openSqlite({ path: join(dataDir, 'state.sqlite') })
-  const noSecrets = { open: () => refuse('CREDENTIAL_UNAVAILABLE', { server: 'store', detail: 'use {env} or {file}' }) }
-  const url = await new References({ dir, env: process.env, secrets: noSecrets }).resolve('store', config.store.url)
+  const noSecrets = {
+    open: () => refuse('CREDENTIAL_UNAVAILABLE', { server: 'store', detail: 'use {env} or {file}' }),
+  }
+  const url = await new References({ dir, env: process.env, secrets: noSecrets }).resolve(
+    'store',
+    config.store.url,
+  )
   return await openPostgres({ url: url.reveal() })
 }
 
@@ -379,15 +408,16 @@ function logName(dataDir: string): string {
   return drawn
 }
 
-const hostOf = ({ config }: Loaded): string => (config.listen.url ? new URL(config.listen.url).hostname : config.listen.host)
+const hostOf = ({ config }: Loaded): string =>
+  config.listen.url ? new URL(config.listen.url).hostname : config.listen.host
 
 const policyEngine = (loaded: Loaded, registry: Registry): PolicyEngine =>
   new PolicyEngine({
     files: loaded.policies,
-    tools: registry.all().map(({ server, kind, name, pinned, seen }) => ({
-      server,
-      kind,
-      name,
-      inputSchema: (pinned ?? seen).inputSchema,
-    })),
+    // What is not approved cannot be called, so policies about it sleep until it is.
+    tools: registry
+      .all()
+      .flatMap(({ server, kind, name, pinned }) =>
+        pinned ? [{ server, kind, name, inputSchema: pinned.inputSchema }] : [],
+      ),
   })

@@ -79,7 +79,8 @@ export const diskFiles: Files = {
 
 async function writeZeroes(handle: FileHandle, size: number): Promise<void> {
   const block = Buffer.alloc(Math.min(size, 1 << 20))
-  for (let at = 0; at < size; at += block.length) await handle.write(block, 0, Math.min(block.length, size - at), at)
+  for (let at = 0; at < size; at += block.length)
+    await handle.write(block, 0, Math.min(block.length, size - at), at)
 }
 
 /** A new name is durable only when its directory is. Windows has no such call and needs none. */

@@ -45,7 +45,9 @@ export class Journal {
         if (index < from) continue
         if (index >= givenUp) break
         if (index !== from + entries.length) {
-          throw new LogDamaged(`The journal in ${this.#dir} lacks entry ${from + entries.length}. Keep the folder as evidence and restore it.`)
+          throw new LogDamaged(
+            `The journal in ${this.#dir} lacks entry ${from + entries.length}. Keep the folder as evidence and restore it.`,
+          )
         }
         entries.push(entry)
       }

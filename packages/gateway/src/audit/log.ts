@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import { formatReceipt, inclusionProof, leafHash, openCheckpoint, parseVkey } from '@ostiary/evidence'
+import { equalBytes } from '../lib/bytes.ts'
+import type { Clock } from '../lib/clock.ts'
 import type { LogEvent, LogPosition, Recorder } from '../model/evidence.ts'
 import { AuditUnavailable } from '../model/evidence.ts'
-import type { Clock } from '../lib/clock.ts'
-import { equalBytes } from '../lib/bytes.ts'
 import type { Signer } from './checkpoint-signer.ts'
 import { fileSigner } from './checkpoint-signer.ts'
 import type { LogEntry } from './entry.ts'
@@ -184,14 +184,16 @@ export class AuditLog implements Recorder {
 
   /** @throws RangeError when there is no such entry */
   async read(index: number): Promise<StoredEntry> {
-    if (!Number.isSafeInteger(index) || index < 0 || index >= this.#size) throw new RangeError(`no entry ${index}`)
+    if (!Number.isSafeInteger(index) || index < 0 || index >= this.#size)
+      throw new RangeError(`no entry ${index}`)
     const offset = index - this.#tree.size
     const bytes = offset >= 0 ? (this.#tail[offset]?.entry as Uint8Array) : await this.#tree.entry(index)
     return { index, leaf: Buffer.from(leafHash(bytes)).toString('base64'), entry: decodeEntry(bytes) }
   }
 
   async *entries(from: number, to: number = this.#size): AsyncGenerator<StoredEntry> {
-    for (let index = Math.max(0, from); index < Math.min(to, this.#size); index++) yield await this.read(index)
+    for (let index = Math.max(0, from); index < Math.min(to, this.#size); index++)
+      yield await this.read(index)
   }
 
   /** An offline-verifiable receipt (C2SP tlog-proof) for one entry. */
@@ -233,7 +235,12 @@ export class AuditLog implements Recorder {
     this.#tail = recovered.map((entry) => ({ entry: Buffer.from(entry), hash: leafHash(entry) }))
     this.#size = this.#tree.size + this.#tail.length
     await this.#files.put(join(this.#logDir, 'vkey'), Buffer.from(`${this.#signer.vkey}\n`))
-    if (this.#size === 0) await this.append({ type: 'log.opened', actor: { kind: 'gateway' }, data: { origin: this.#options.origin } })
+    if (this.#size === 0)
+      await this.append({
+        type: 'log.opened',
+        actor: { kind: 'gateway' },
+        data: { origin: this.#options.origin },
+      })
     await this.publish()
   }
 

@@ -1,5 +1,13 @@
 import { join } from 'node:path'
-import { EMPTY_ROOT, entriesPath, nodeHash, parseEntries, rangeHash, TILE_WIDTH, tilePath } from '@ostiary/evidence'
+import {
+  EMPTY_ROOT,
+  entriesPath,
+  nodeHash,
+  parseEntries,
+  rangeHash,
+  TILE_WIDTH,
+  tilePath,
+} from '@ostiary/evidence'
 import type { Files } from './files.ts'
 import { bundle } from './frames.ts'
 import { LogDamaged } from './journal.ts'
@@ -35,7 +43,10 @@ export class Tree {
     for (let level = 0; TILE_WIDTH ** level <= Math.max(size, 1); level++) {
       const whole = Math.floor(size / TILE_WIDTH ** level)
       const width = whole % TILE_WIDTH
-      const data = width === 0 ? Buffer.alloc(0) : await this.#must(tilePath(level, Math.floor(whole / TILE_WIDTH), width), width * HASH)
+      const data =
+        width === 0
+          ? Buffer.alloc(0)
+          : await this.#must(tilePath(level, Math.floor(whole / TILE_WIDTH), width), width * HASH)
       this.#edge.push(Array.from({ length: width }, (_, i) => data.subarray(i * HASH, (i + 1) * HASH)))
     }
     const width = size % TILE_WIDTH
@@ -55,7 +66,8 @@ export class Tree {
       this.#size++
     }
     const width = this.#bundle.length
-    if (width > 0) writes.push([entriesPath(Math.floor(this.#size / TILE_WIDTH), width), bundle(this.#bundle)])
+    if (width > 0)
+      writes.push([entriesPath(Math.floor(this.#size / TILE_WIDTH), width), bundle(this.#bundle)])
     for (const [level, edge] of this.#edge.entries()) {
       const index = Math.floor(Math.floor(this.#size / TILE_WIDTH ** level) / TILE_WIDTH)
       if (edge.length > 0) writes.push([tilePath(level, index, edge.length), Buffer.concat(edge)])
@@ -92,13 +104,16 @@ export class Tree {
         : await this.#must(tilePath(tileLevel, tile), TILE_WIDTH * HASH)
     const from = start - tile * TILE_WIDTH
     if (from + span > width) throw new Error('a subtree beyond the tree')
-    return fold(Array.from({ length: span }, (_, i) => data.subarray((from + i) * HASH, (from + i + 1) * HASH)))
+    return fold(
+      Array.from({ length: span }, (_, i) => data.subarray((from + i) * HASH, (from + i + 1) * HASH)),
+    )
   }
 
   /** Entry number `index`; the caller knows that it exists. */
   async entry(index: number): Promise<Uint8Array> {
     const tile = Math.floor(index / TILE_WIDTH)
-    const entries = tile === Math.floor(this.#size / TILE_WIDTH) ? this.#bundle : await this.#entries(tile, TILE_WIDTH)
+    const entries =
+      tile === Math.floor(this.#size / TILE_WIDTH) ? this.#bundle : await this.#entries(tile, TILE_WIDTH)
     return entries[index % TILE_WIDTH] as Uint8Array
   }
 
@@ -106,13 +121,19 @@ export class Tree {
     const path = entriesPath(tile, width)
     const data = await this.#files.read(join(this.#dir, path))
     const entries = data && parseEntries(data)
-    if (entries?.length !== width) throw new LogDamaged(`The log file ${join(this.#dir, path)} is ${data ? 'damaged' : 'missing'}. Keep the folder as evidence and restore it.`)
+    if (entries?.length !== width)
+      throw new LogDamaged(
+        `The log file ${join(this.#dir, path)} is ${data ? 'damaged' : 'missing'}. Keep the folder as evidence and restore it.`,
+      )
     return entries
   }
 
   async #must(path: string, length: number): Promise<Buffer> {
     const data = await this.#files.read(join(this.#dir, path))
-    if (data?.length !== length) throw new LogDamaged(`The log file ${join(this.#dir, path)} is ${data ? 'damaged' : 'missing'}. Keep the folder as evidence and restore it.`)
+    if (data?.length !== length)
+      throw new LogDamaged(
+        `The log file ${join(this.#dir, path)} is ${data ? 'damaged' : 'missing'}. Keep the folder as evidence and restore it.`,
+      )
     return data
   }
 }
@@ -122,7 +143,8 @@ function fold(hashes: readonly Uint8Array[]): Uint8Array {
   let level = hashes
   while (level.length > 1) {
     const next: Uint8Array[] = []
-    for (let i = 0; i < level.length; i += 2) next.push(nodeHash(level[i] as Uint8Array, level[i + 1] as Uint8Array))
+    for (let i = 0; i < level.length; i += 2)
+      next.push(nodeHash(level[i] as Uint8Array, level[i + 1] as Uint8Array))
     level = next
   }
   return level[0] as Uint8Array

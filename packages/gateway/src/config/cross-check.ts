@@ -19,10 +19,18 @@ export function crossCheck(config: Config): Problem[] {
     for (const [segment, members] of Object.entries(config.segments)) {
       for (const [i, name] of members[member].entries()) {
         const other = placed.get(name)
-        expect(other === undefined, ['segments', segment, member, i], `\`${name}\` is in the segment \`${other}\` already`)
+        expect(
+          other === undefined,
+          ['segments', segment, member, i],
+          `\`${name}\` is in the segment \`${other}\` already`,
+        )
         placed.set(name, segment)
         if (member === 'servers' && name !== '*') {
-          expect(has(config.servers, name), ['segments', segment, member, i], `there is no server \`${name}\``)
+          expect(
+            has(config.servers, name),
+            ['segments', segment, member, i],
+            `there is no server \`${name}\``,
+          )
         }
       }
     }
@@ -32,11 +40,19 @@ export function crossCheck(config: Config): Problem[] {
       const refs = kind === 'tools' ? Object.keys(template.tools) : template.prompts
       for (const [i, ref] of refs.entries()) {
         const server = ref.slice(0, ref.indexOf('/'))
-        expect(has(config.servers, server), ['tasks', name, kind, kind === 'tools' ? ref : i], `there is no server \`${server}\``)
+        expect(
+          has(config.servers, server),
+          ['tasks', name, kind, kind === 'tools' ? ref : i],
+          `there is no server \`${server}\``,
+        )
       }
     }
     for (const [i, { server }] of template.resources.entries()) {
-      expect(has(config.servers, server), ['tasks', name, 'resources', i, 'server'], `there is no server \`${server}\``)
+      expect(
+        has(config.servers, server),
+        ['tasks', name, 'resources', i, 'server'],
+        `there is no server \`${server}\``,
+      )
     }
   }
   return problems

@@ -45,16 +45,26 @@ export function loadConfig(file: string): Loaded {
   const path = resolve(file)
   const text = read(path)
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, version: '1.2', schema: 'core' })
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    uniqueKeys: true,
+    version: '1.2',
+    schema: 'core',
+  })
   const at = (offset: number) => {
     const { line, col } = lines.linePos(offset)
     return `${file}:${line}:${col}`
   }
   const syntax = [...document.errors, ...document.warnings]
   if (syntax.length > 0) {
-    throw new ConfigInvalid(syntax.map((error) => `${at(error.pos[0])}  ${error.message.split('\n', 1)[0]?.replace(/ at line \d+.*$/, '')}`))
+    throw new ConfigInvalid(
+      syntax.map(
+        (error) => `${at(error.pos[0])}  ${error.message.split('\n', 1)[0]?.replace(/ at line \d+.*$/, '')}`,
+      ),
+    )
   }
-  const shown = ({ path: where, message }: Problem) => `${at(offsetOf(document, where))}  ${where.join('.') || 'the file'}: ${message}`
+  const shown = ({ path: where, message }: Problem) =>
+    `${at(offsetOf(document, where))}  ${where.join('.') || 'the file'}: ${message}`
   const parsed = ConfigSchema.safeParse(document.toJS({ maxAliasCount: 20 }))
   if (!parsed.success) throw new ConfigInvalid(parsed.error.issues.flatMap(problems).map(shown))
   const dir = dirname(path)
@@ -85,7 +95,9 @@ function read(path: string): string {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     throw new ConfigInvalid([
-      code === 'ENOENT' ? `${path}: there is no such file. Run \`ostiary up\` to write one.` : `${path}: it cannot be read (${code})`,
+      code === 'ENOENT'
+        ? `${path}: there is no such file. Run \`ostiary up\` to write one.`
+        : `${path}: it cannot be read (${code})`,
     ])
   }
   if (bytes.length > MAX_BYTES) throw new ConfigInvalid([`${path}: it is larger than ${MAX_BYTES} bytes`])
@@ -109,13 +121,20 @@ function offsetOf(document: Document, path: readonly PropertyKey[]): number {
 /** Says what a person did, not what the parser expected. */
 function problems(issue: z.core.$ZodIssue): Problem[] {
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({ path: [...issue.path, key], message: `there is no such setting${suggest(key, issue.path)}` }))
+    return issue.keys.map((key) => ({
+      path: [...issue.path, key],
+      message: `there is no such setting${suggest(key, issue.path)}`,
+    }))
   }
   if (issue.code === 'invalid_union') {
     // Of several shapes, the one with the fewest things wrong is what was meant.
     const best = [...issue.errors].sort((a, b) => a.length - b.length)[0] ?? []
-    const inner = best.flatMap((nested) => problems({ ...nested, path: [...issue.path, ...nested.path] } as z.core.$ZodIssue))
-    return inner.length > 0 ? inner : [{ path: issue.path, message: 'it has none of the shapes that are allowed here' }]
+    const inner = best.flatMap((nested) =>
+      problems({ ...nested, path: [...issue.path, ...nested.path] } as z.core.$ZodIssue),
+    )
+    return inner.length > 0
+      ? inner
+      : [{ path: issue.path, message: 'it has none of the shapes that are allowed here' }]
   }
   return [{ path: issue.path, message: issue.message }]
 }

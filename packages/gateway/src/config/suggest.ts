@@ -10,14 +10,20 @@ export function suggest(key: string, path: readonly PropertyKey[]): string {
   return near ? ` (did you mean \`${near.candidate}\`?)` : ''
 }
 
-type JsonSchema = { properties?: Record<string, JsonSchema>; additionalProperties?: JsonSchema; items?: JsonSchema; anyOf?: JsonSchema[] }
+type JsonSchema = {
+  properties?: Record<string, JsonSchema>
+  additionalProperties?: JsonSchema
+  items?: JsonSchema
+  anyOf?: JsonSchema[]
+}
 
 function keysAt(path: readonly PropertyKey[]): string[] {
   let nodes: JsonSchema[] = [z.toJSONSchema(ConfigSchema, { io: 'input' }) as JsonSchema]
   const open = (list: JsonSchema[]): JsonSchema[] => list.flatMap((node) => [node, ...open(node.anyOf ?? [])])
   for (const key of path) {
     nodes = open(nodes).flatMap((node) => {
-      const child = typeof key === 'number' ? node.items : (node.properties?.[String(key)] ?? node.additionalProperties)
+      const child =
+        typeof key === 'number' ? node.items : (node.properties?.[String(key)] ?? node.additionalProperties)
       return child ? [child] : []
     })
   }

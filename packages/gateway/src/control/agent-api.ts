@@ -1,16 +1,16 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
+import type { MaybePromise } from '../gateway/exchange.ts'
+import { contentDigest } from '../gateway/transports/mcp/receive.ts'
+import type { Tasks } from '../grants/tasks.ts'
 import type { TokenSession } from '../identity/authenticate.ts'
 import { authenticate, challenge } from '../identity/authenticate.ts'
 import type { Clock } from '../lib/clock.ts'
 import { parseStrict } from '../lib/strict-json.ts'
-import type { MaybePromise } from '../gateway/exchange.ts'
-import { contentDigest } from '../gateway/transports/mcp/receive.ts'
-import type { Tasks } from '../grants/tasks.ts'
-import type { Task } from '../model/task.ts'
 import type { Grant } from '../model/grant.ts'
 import { reason, status } from '../model/reasons.ts'
 import { Refusal, refuse } from '../model/refusal.ts'
+import type { Task } from '../model/task.ts'
 import type { LockView } from '../oversight/locks.ts'
 import { lockReason } from '../oversight/locks.ts'
 import { errorAnswer, problem } from './http-errors.ts'
@@ -38,7 +38,12 @@ export function agentApi(deps: AgentApiDeps): Hono {
   const app = new Hono()
   app.onError((error, c) => {
     if (error instanceof Refusal && status(error.reason) === 401) {
-      c.header('www-authenticate', challenge(error.reason, { resourceMetadataUrl: `${deps.issuer}/.well-known/oauth-protected-resource` }))
+      c.header(
+        'www-authenticate',
+        challenge(error.reason, {
+          resourceMetadataUrl: `${deps.issuer}/.well-known/oauth-protected-resource`,
+        }),
+      )
       return c.json(problem(error.reason), 401)
     }
     return errorAnswer(deps.onBug)(error, c)
@@ -67,7 +72,8 @@ export function agentApi(deps: AgentApiDeps): Hono {
   const own = async (id: string, session: TokenSession): Promise<Task> => {
     const task = await deps.tasks.get(id.slice(0, 40))
     // Another instance's task is as unknown as one that never was.
-    if (!task || task.instance !== session.principal.instance) throw new Refusal(reason('TASK_UNKNOWN', { task: id.slice(0, 40) }))
+    if (!task || task.instance !== session.principal.instance)
+      throw new Refusal(reason('TASK_UNKNOWN', { task: id.slice(0, 40) }))
     return task
   }
 
@@ -118,4 +124,5 @@ const grantView = (grant: Grant) => ({
   authorization_details: grant.details.map((detail) => ({ type: 'urn:ostiary:mcp:v1', ...detail })),
 })
 
-const serversOf = (grant: Grant): string[] => [...new Set(grant.details.map((detail) => detail.server))].sort()
+const serversOf = (grant: Grant): string[] =>
+  [...new Set(grant.details.map((detail) => detail.server))].sort()

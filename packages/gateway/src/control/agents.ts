@@ -35,9 +35,17 @@ export function agentRoutes({ operator, issuer, agents, enrolment, instances }: 
     const agent = await agents.require(c.req.param('name'))
     return c.json({ ...(await enrolment.issue(agent.id, by)), issuer }, 201)
   })
-  app.post('/agents/:name/suspend', async (c) => c.json({ agent: await agents.suspend(c.req.param('name'), by) }))
-  app.post('/agents/:name/resume', async (c) => c.json({ agent: await agents.resume(c.req.param('name'), by) }))
-  app.post('/agents/:name/revoke', async (c) => c.json({ agent: await agents.revoke(c.req.param('name'), by) }))
-  app.post('/instances/:id/revoke', async (c) => c.json({ instance: await instances.revoke(c.req.param('id'), by) }))
+  app.post('/agents/:name/suspend', async (c) =>
+    c.json({ agent: await agents.suspend(c.req.param('name'), by) }),
+  )
+  app.post('/agents/:name/resume', async (c) =>
+    c.json({ agent: await agents.resume(c.req.param('name'), by) }),
+  )
+  app.post('/agents/:name/revoke', async (c) =>
+    c.json({ agent: await agents.revoke(c.req.param('name'), by) }),
+  )
+  app.post('/instances/:id/revoke', async (c) =>
+    c.json({ instance: await instances.revoke(c.req.param('id'), by) }),
+  )
   return app
 }

@@ -30,7 +30,12 @@ export function auditRoutes({ log }: AuditApiDeps): Hono {
       refuse('REQUEST_MALFORMED', { detail: `the log has ${log.size} entries, the first is 0` })
     }
     const found = await log.read(index)
-    return c.json({ index: found.index, leaf: found.leaf, entry: found.entry, receipt: await log.receipt(index) })
+    return c.json({
+      index: found.index,
+      leaf: found.leaf,
+      entry: found.entry,
+      receipt: await log.receipt(index),
+    })
   })
   return app
 }

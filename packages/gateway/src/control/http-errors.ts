@@ -1,7 +1,7 @@
 import type { Context } from 'hono'
+import { AuditUnavailable } from '../model/evidence.ts'
 import type { Reason } from '../model/reasons.ts'
 import { nextStep, reason, sentence, status } from '../model/reasons.ts'
-import { AuditUnavailable } from '../model/evidence.ts'
 import { Refusal } from '../model/refusal.ts'
 
 /** Every refusal of the control surfaces, in one shape. */

@@ -33,7 +33,16 @@ export type OperatorApiDeps = AgentsApiDeps &
 export function operatorApi(deps: OperatorApiDeps): Hono {
   const app = new Hono()
   app.onError(errorAnswer(deps.onBug))
-  for (const routes of [agentRoutes, auditRoutes, lockRoutes, policyRoutes, secretRoutes, statusRoutes, taskRoutes, toolRoutes]) {
+  for (const routes of [
+    agentRoutes,
+    auditRoutes,
+    lockRoutes,
+    policyRoutes,
+    secretRoutes,
+    statusRoutes,
+    taskRoutes,
+    toolRoutes,
+  ]) {
     app.route('/', routes(deps))
   }
   return app

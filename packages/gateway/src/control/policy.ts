@@ -1,8 +1,8 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
-import { readInput } from './input.ts'
 import type { Explanation } from '../gateway/explain.ts'
 import type { JsonObject } from '../model/json.ts'
+import { readInput } from './input.ts'
 
 export interface PolicyApiDeps {
   /** Runs the deciding stages on a call that is not made. */

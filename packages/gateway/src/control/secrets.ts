@@ -18,7 +18,8 @@ export function secretRoutes({ operator, secrets }: SecretsApiDeps): Hono {
   app.get('/secrets', async (c) => c.json({ secrets: await secrets.list() }))
   app.put('/secrets/:name', async (c) => {
     const name = c.req.param('name')
-    if (!SecretName.test(name)) return c.json({ error: 'a secret name has 1 to 80 letters, digits, dots, hyphens' }, 400)
+    if (!SecretName.test(name))
+      return c.json({ error: 'a secret name has 1 to 80 letters, digits, dots, hyphens' }, 400)
     const { value } = await readInput(c, Put)
     return c.json({ secret: await secrets.put(name, value, by) }, 201)
   })

@@ -19,7 +19,9 @@ export function taskRoutes({ operator, tasks, agents }: TasksApiDeps): Hono {
   app.get('/tasks', async (c) => {
     const names = new Map((await agents.list()).map((agent) => [agent.id, agent.name]))
     const list = await tasks.list({ open: c.req.query('all') === undefined })
-    return c.json({ tasks: list.map((task) => ({ ...taskView(task), agent_name: names.get(task.agent) ?? task.agent })) })
+    return c.json({
+      tasks: list.map((task) => ({ ...taskView(task), agent_name: names.get(task.agent) ?? task.agent })),
+    })
   })
   app.get('/tasks/:id', async (c) => {
     const id = c.req.param('id').slice(0, 40)
@@ -28,7 +30,10 @@ export function taskRoutes({ operator, tasks, agents }: TasksApiDeps): Hono {
     return c.json({ task: taskView(task) })
   })
   app.post('/tasks/:id/close', async (c) => {
-    const { end } = await readInput(c, z.strictObject({ end: z.enum(['completed', 'revoked']).default('revoked') }))
+    const { end } = await readInput(
+      c,
+      z.strictObject({ end: z.enum(['completed', 'revoked']).default('revoked') }),
+    )
     const id = c.req.param('id').slice(0, 40)
     if (!(await tasks.get(id))) throw new Refusal(reason('TASK_UNKNOWN', { task: id }))
     return c.json({ task: taskView(await tasks.close(id, end, { kind: 'operator', operator })) })

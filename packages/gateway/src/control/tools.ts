@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
-import type { Registry } from '../registry2/tools.ts'
+import type { Registry } from '../registry/tools.ts'
 import { Note, readInput } from './input.ts'
 
 export interface ToolsApiDeps {
@@ -29,7 +29,9 @@ export function toolRoutes({ operator, registry, refresh }: ToolsApiDeps): Hono 
     const { server } = await readInput(c, z.strictObject({ server: z.string().max(60).optional() }))
     return c.json({ problems: await refresh(server) })
   })
-  app.get('/tools/:server/:name', (c) => c.json({ tool: registry.show(ref(c.req.param('server'), c.req.param('name'))) }))
+  app.get('/tools/:server/:name', (c) =>
+    c.json({ tool: registry.show(ref(c.req.param('server'), c.req.param('name'))) }),
+  )
   app.get('/tools/:server/:name/diff', (c) =>
     c.json({ diff: registry.diff(ref(c.req.param('server'), c.req.param('name'))) }),
   )

@@ -72,7 +72,12 @@ export class Leases {
       .execute()
     try {
       const minted = await this.#d.broker.mint(server, config)
-      await this.#d.recorder.append({ type: 'lease.opened', actor: { kind: 'gateway' }, task, data: { lease: id, server } })
+      await this.#d.recorder.append({
+        type: 'lease.opened',
+        actor: { kind: 'gateway' },
+        task,
+        data: { lease: id, server },
+      })
       await this.#state(id, 'active')
       return { ...minted, id, task, server }
     } catch (error) {
@@ -95,7 +100,12 @@ export class Leases {
       try {
         await this.#d.broker.revoke(id)
         await this.#state(id, 'revoked')
-        await this.#d.recorder.append({ type: 'lease.closed', actor: { kind: 'gateway' }, task, data: { lease: id, server } })
+        await this.#d.recorder.append({
+          type: 'lease.closed',
+          actor: { kind: 'gateway' },
+          task,
+          data: { lease: id, server },
+        })
       } catch (error) {
         await this.#state(id, 'revoke_failed')
         throw error
@@ -131,7 +141,10 @@ export class Leases {
     return known
   }
 
-  async #state(id: string, state: 'active' | 'revoking' | 'revoked' | 'revoke_failed' | 'lapsed'): Promise<void> {
+  async #state(
+    id: string,
+    state: 'active' | 'revoking' | 'revoked' | 'revoke_failed' | 'lapsed',
+  ): Promise<void> {
     const over = state === 'revoked' || state === 'lapsed'
     await this.#d.store.db
       .updateTable('leases')

@@ -23,10 +23,14 @@ export class References {
     if ('env' in reference) {
       const value = this.#env[reference.env]
       return value === undefined || value === ''
-        ? refuse('CREDENTIAL_UNAVAILABLE', { server, detail: `the environment variable ${reference.env} is not set` })
+        ? refuse('CREDENTIAL_UNAVAILABLE', {
+            server,
+            detail: `the environment variable ${reference.env} is not set`,
+          })
         : new Secret(value)
     }
-    if ('file' in reference) return await this.#file(server, resolve(this.#dir, reference.file), reference.file)
+    if ('file' in reference)
+      return await this.#file(server, resolve(this.#dir, reference.file), reference.file)
     return await this.#secrets.open(reference.broker.slice('sealed:'.length))
   }
 

@@ -27,7 +27,13 @@ export class Secrets {
     await this.#d.recorder.append({ type: 'secret.sealed', actor: by, data: { name, version } })
     await this.#d.store.db
       .insertInto('secrets')
-      .values({ name, version, sealed: seal(this.#d.kek, name, version, value), created_at, destroyed_at: null })
+      .values({
+        name,
+        version,
+        sealed: seal(this.#d.kek, name, version, value),
+        created_at,
+        destroyed_at: null,
+      })
       .execute()
     return { name, version, created_at }
   }

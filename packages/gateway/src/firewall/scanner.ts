@@ -77,7 +77,10 @@ function cleaned(value: Json, all: readonly Detector[]): Json {
     let out = text
     for (const detector of all) {
       // Taking one thing out can uncover another of the same kind; each round shortens the text.
-      for (let finding = detector.inspect(out); finding?.cleaned !== undefined && finding.cleaned.length < out.length; ) {
+      for (
+        let finding = detector.inspect(out);
+        finding?.cleaned !== undefined && finding.cleaned.length < out.length;
+      ) {
         out = finding.cleaned
         finding = detector.inspect(out)
       }

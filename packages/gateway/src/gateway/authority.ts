@@ -1,12 +1,12 @@
+import type { Injection } from '../credentials/broker.ts'
+import type { CompiledGrant } from '../grants/compile.ts'
+import type { TokenSession } from '../identity/authenticate.ts'
 import type { LogEvent, LogPosition } from '../model/evidence.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { Reason } from '../model/reasons.ts'
 import type { Task } from '../model/task.ts'
-import type { Injection } from '../credentials/broker.ts'
-import type { CompiledGrant } from '../grants/compile.ts'
-import type { TokenSession } from '../identity/authenticate.ts'
 import type { LockSubject, LockView } from '../oversight/locks.ts'
-import type { ToolView } from '../registry2/tools.ts'
+import type { ToolView } from '../registry/tools.ts'
 import type { MaybePromise } from './exchange.ts'
 
 /** What must be true at the one linearisation point, and the entry that makes the intent durable. */

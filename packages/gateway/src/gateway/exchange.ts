@@ -1,11 +1,11 @@
+import type { Injection } from '../credentials/broker.ts'
+import type { CompiledGrant } from '../grants/compile.ts'
 import type { Action } from '../model/action.ts'
 import type { Decision } from '../model/decision.ts'
 import type { LogPosition } from '../model/evidence.ts'
 import type { Principal } from '../model/principal.ts'
 import type { Reason } from '../model/reasons.ts'
 import type { Task } from '../model/task.ts'
-import type { CompiledGrant } from '../grants/compile.ts'
-import type { Injection } from '../credentials/broker.ts'
 
 /** What the HTTP request carried for proving who sent it. */
 export interface Presented {

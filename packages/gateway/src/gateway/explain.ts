@@ -1,15 +1,15 @@
+import type { TaskTemplate } from '../config/schema.ts'
+import { compileGrant } from '../grants/compile.ts'
+import type { PolicyEngine } from '../grants/policy/policy.ts'
+import { detailsOf, mayOpen } from '../grants/templates.ts'
 import type { Action } from '../model/action.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { Reason } from '../model/reasons.ts'
 import { nextStep, sentence } from '../model/reasons.ts'
 import { refuse } from '../model/refusal.ts'
 import type { Task } from '../model/task.ts'
-import type { TaskTemplate } from '../config/schema.ts'
-import { compileGrant } from '../grants/compile.ts'
-import type { PolicyEngine } from '../grants/policy/policy.ts'
-import { detailsOf, mayOpen } from '../grants/templates.ts'
-import { check } from '../registry2/vetting.ts'
-import type { ToolView } from '../registry2/tools.ts'
+import type { ToolView } from '../registry/tools.ts'
+import { check } from '../registry/vetting.ts'
 import type { Placement } from '../segments/segments.ts'
 
 export interface ExplainedPolicy {
@@ -64,12 +64,22 @@ export function explainCall(d: ExplainDeps): Explanation {
   const steps: { stage: string; ok: boolean; code?: string; reason?: string; next?: string }[] = []
   const step = (stage: string, why: Reason | undefined) =>
     steps.push(
-      why ? { stage, ok: false, code: why.code, reason: sentence(why), next: nextStep(why) } : { stage, ok: true },
+      why
+        ? { stage, ok: false, code: why.code, reason: sentence(why), next: nextStep(why) }
+        : { stage, ok: true },
     )
 
   const { template } = d
   const known = template !== undefined && mayOpen(template, d.agent.name)
-  step('task', known ? undefined : { code: 'TASK_TEMPLATE_UNKNOWN', details: { template: d.templateName, agent: d.agent.name, known: '…' } })
+  step(
+    'task',
+    known
+      ? undefined
+      : {
+          code: 'TASK_TEMPLATE_UNKNOWN',
+          details: { template: d.templateName, agent: d.agent.name, known: '…' },
+        },
+  )
   step('segment', d.placement.route(d.agent.name, server))
   step('tool', check(d.views(server), server, kind, name, d.args))
   const task: Task = {
@@ -87,7 +97,10 @@ export function explainCall(d: ExplainDeps): Explanation {
     idleMs: 0,
   }
   const details = template ? detailsOf(template) : []
-  step('grant', compileGrant({ id: 'explain', task: 'explain', details, budget: {}, expiresAt: 0 }).covers(action))
+  step(
+    'grant',
+    compileGrant({ id: 'explain', task: 'explain', details, budget: {}, expiresAt: 0 }).covers(action),
+  )
   const policy = d.engine.explain({
     principal: { agent: d.agent.id, agentName: d.agent.name, sponsor: d.agent.sponsor },
     task,

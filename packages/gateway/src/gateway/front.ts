@@ -1,9 +1,8 @@
-import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http'
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
-import { Refusal } from '../model/refusal.ts'
-import { nextStep, sentence, status } from '../model/reasons.ts'
 import type { Reason } from '../model/reasons.ts'
-import { reason } from '../model/reasons.ts'
+import { nextStep, reason, sentence, status } from '../model/reasons.ts'
+import { Refusal } from '../model/refusal.ts'
 
 /** One place that answers requests below a path. */
 export interface Route {
@@ -39,7 +38,8 @@ export function front(options: {
   )
   server.maxRequestsPerSocket = 0
   server.on('clientError', (_error, socket) => {
-    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
+    if (socket.writable)
+      socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
     else socket.destroy()
   })
   return server

@@ -9,7 +9,12 @@ export function hostGuard(options: {
   hosts: readonly string[]
   origins: readonly string[]
 }): (req: IncomingMessage) => void {
-  const hosts = new Set(['localhost', '127.0.0.1', '[::1]', ...options.hosts.map((host) => host.toLowerCase())])
+  const hosts = new Set([
+    'localhost',
+    '127.0.0.1',
+    '[::1]',
+    ...options.hosts.map((host) => host.toLowerCase()),
+  ])
   const origins = new Set(options.origins)
   return (req) => {
     const host = req.headers.host ?? ''
@@ -22,4 +27,5 @@ export function hostGuard(options: {
   }
 }
 
-const isSame = (origin: string, host: string): boolean => origin === `http://${host}` || origin === `https://${host}`
+const isSame = (origin: string, host: string): boolean =>
+  origin === `http://${host}` || origin === `https://${host}`

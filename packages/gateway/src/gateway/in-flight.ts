@@ -1,7 +1,7 @@
-import type { Lock, LockSubject } from '../oversight/locks.ts'
-import { covers, lockReason } from '../oversight/locks.ts'
 import type { Reason } from '../model/reasons.ts'
 import { reason } from '../model/reasons.ts'
+import type { Lock, LockSubject } from '../oversight/locks.ts'
+import { covers, lockReason } from '../oversight/locks.ts'
 
 /** One open call, stream or session of this worker. */
 export interface Open {

@@ -11,11 +11,19 @@ export class CannotListen extends Error {
 }
 
 /** Starts listening. @returns the base address */
-export async function listen(server: HttpServer, { host, port }: { host: string; port: number }): Promise<string> {
+export async function listen(
+  server: HttpServer,
+  { host, port }: { host: string; port: number },
+): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   server.once('error', (error: NodeJS.ErrnoException) => {
-    const why = error.code === 'EADDRINUSE' ? 'another program is listening there' : (error.code ?? error.message)
-    reject(new CannotListen(`Cannot listen on ${host}:${port}: ${why}. Choose another port under \`listen.port\` in ostiary.yaml.`))
+    const why =
+      error.code === 'EADDRINUSE' ? 'another program is listening there' : (error.code ?? error.message)
+    reject(
+      new CannotListen(
+        `Cannot listen on ${host}:${port}: ${why}. Choose another port under \`listen.port\` in ostiary.yaml.`,
+      ),
+    )
   })
   server.listen({ host, port }, resolve)
   await promise

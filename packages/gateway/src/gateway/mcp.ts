@@ -2,8 +2,8 @@ import { dirname } from 'node:path'
 import type { Config, ServerConfig } from '../config/schema.ts'
 import { durationMs, isStdio } from '../config/schema.ts'
 import type { Injection } from '../credentials/broker.ts'
-import type { PolicyEngine } from '../grants/policy/policy.ts'
 import type { Scanner } from '../firewall/scanner.ts'
+import type { PolicyEngine } from '../grants/policy/policy.ts'
 import { challenge } from '../identity/authenticate.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Sealer } from '../lib/sealed-token.ts'
@@ -57,7 +57,11 @@ export interface McpParts {
 export function mcpPipeline(p: McpParts): Pipeline {
   return pipeline(
     [
-      authenticateStage({ authority: p.authority, clock: p.clock, windowMs: durationMs(p.config().tokens.proof_window) }),
+      authenticateStage({
+        authority: p.authority,
+        clock: p.clock,
+        windowMs: durationMs(p.config().tokens.proof_window),
+      }),
       receiveStage,
       locksStage(p.authority),
       taskStage(p.authority),
@@ -122,7 +126,12 @@ export function mcpContext(p: McpParts): McpContext {
           type: 'message.blocked',
           actor: { kind: 'gateway' },
           task: facts.task.id,
-          data: { call: exchange.id, server: facts.action.server, method: method.slice(0, 100), code: why.code },
+          data: {
+            call: exchange.id,
+            server: facts.action.server,
+            method: method.slice(0, 100),
+            code: why.code,
+          },
         })
         .catch(p.onBug)
     },
@@ -139,7 +148,12 @@ export function mcpContext(p: McpParts): McpContext {
               : { kind: 'gateway' },
             ...(task ? { task: task.id } : {}),
             ...(grant ? { grant: grant.id } : {}),
-            data: { call: exchange.id, ...(action ? describe(action) : {}), code: why.code, stage: stage ?? 'receive' },
+            data: {
+              call: exchange.id,
+              ...(action ? describe(action) : {}),
+              code: why.code,
+              stage: stage ?? 'receive',
+            },
           })
         } catch {
           // It is denied all the same.
@@ -194,7 +208,9 @@ async function meet(p: McpParts, server: Server): Promise<void> {
   server.instructions = instructions
   await p.authority.observe(server.name, { instructions, kind: 'tool', definitions: tools })
   const views = await p.authority.observe(server.name, { instructions, kind: 'prompt', definitions: prompts })
-  server.vetted = [...views.values()].some((view) => view.status === 'approved' && view.seenDigest === view.pinnedDigest)
+  server.vetted = [...views.values()].some(
+    (view) => view.status === 'approved' && view.seenDigest === view.pinnedDigest,
+  )
 }
 
 /** Asks a server again, e.g. for `ostiary tool refresh`. @throws Refusal */
@@ -209,7 +225,8 @@ export function mcpRoute(context: McpContext): Route {
   const aggregate = new AggregateEndpoint(context, endpoint)
   return {
     matches: (path) => path === '/mcp' || path.startsWith('/mcp/'),
-    handle: (req, res, path) => (path === '/mcp' ? aggregate.handle(req, res) : endpoint.handle(req, res, path.slice(5))),
+    handle: (req, res, path) =>
+      path === '/mcp' ? aggregate.handle(req, res) : endpoint.handle(req, res, path.slice(5)),
   }
 }
 
@@ -222,7 +239,9 @@ export function connectUpstream(
   const { maxMessage } = options
   if (!isStdio(config)) return httpUpstream({ url: config.url, timeoutMs, maxMessage })
   const inherited = (names: readonly string[]) =>
-    Object.fromEntries(names.flatMap((name) => (options.env[name] === undefined ? [] : [[name, options.env[name]]])))
+    Object.fromEntries(
+      names.flatMap((name) => (options.env[name] === undefined ? [] : [[name, options.env[name]]])),
+    )
   return stdioUpstream({
     timeoutMs,
     maxMessage,
@@ -232,8 +251,10 @@ export function connectUpstream(
       args: config.args,
       cwd: config.cwd ?? dirname(options.base),
       // Exactly what was configured, and what any program needs to start at all.
-      env: { ...inherited(['PATH', 'HOME', 'SystemRoot', 'TEMP', 'APPDATA', 'LOCALAPPDATA', 'USERPROFILE']), ...injected },
+      env: {
+        ...inherited(['PATH', 'HOME', 'SystemRoot', 'TEMP', 'APPDATA', 'LOCALAPPDATA', 'USERPROFILE']),
+        ...injected,
+      },
     }),
   })
 }
-

@@ -44,7 +44,10 @@ export class Servers implements AsyncDisposable {
           return [name, old]
         }
         const upstream = this.#connect(name, config)
-        return [name, { name, config, upstream, met: undefined, instructions: undefined, vetted: false, staleSince: 0 }]
+        return [
+          name,
+          { name, config, upstream, met: undefined, instructions: undefined, vetted: false, staleSince: 0 },
+        ]
       }),
     )
     await Promise.all([...gone].map((server) => server.upstream[Symbol.asyncDispose]()))

@@ -13,7 +13,12 @@ export function isSubset(child: Bounds, parent: Bounds): boolean {
 }
 
 function detailWithin(a: GrantDetail, b: GrantDetail): boolean {
-  return a.kind === b.kind && a.server === b.server && nameWithin(a, b) && constraintsWithin(a.constraints, b.constraints)
+  return (
+    a.kind === b.kind &&
+    a.server === b.server &&
+    nameWithin(a, b) &&
+    constraintsWithin(a.constraints, b.constraints)
+  )
 }
 
 function nameWithin(a: GrantDetail, b: GrantDetail): boolean {

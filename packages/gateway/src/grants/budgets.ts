@@ -32,8 +32,13 @@ export class Budgets {
       .select(['grants.id', 'grants.spent_calls', 'grants.spent_bytes'])
       .where('tasks.state', '=', 'open')
       .execute()
-    for (const row of rows) this.#spent.set(row.id, { calls: row.spent_calls, bytes: row.spent_bytes, dirty: false })
-    const mark = await this.#store.db.selectFrom('epochs').select('epoch').where('name', '=', INDEX).executeTakeFirst()
+    for (const row of rows)
+      this.#spent.set(row.id, { calls: row.spent_calls, bytes: row.spent_bytes, dirty: false })
+    const mark = await this.#store.db
+      .selectFrom('epochs')
+      .select('epoch')
+      .where('name', '=', INDEX)
+      .executeTakeFirst()
     return mark?.epoch ?? 0
   }
 
@@ -49,8 +54,10 @@ export class Budgets {
   reserve(grant: Grant, cost: { calls: number }): Reason | undefined {
     const spent = this.#of(grant.id)
     const { calls, bytes } = grant.budget
-    if (calls !== undefined && spent.calls + cost.calls > calls) return reason('BUDGET_SPENT', { limit: calls, dimension: 'calls' })
-    if (bytes !== undefined && spent.bytes >= bytes) return reason('BUDGET_SPENT', { limit: bytes, dimension: 'bytes' })
+    if (calls !== undefined && spent.calls + cost.calls > calls)
+      return reason('BUDGET_SPENT', { limit: calls, dimension: 'calls' })
+    if (bytes !== undefined && spent.bytes >= bytes)
+      return reason('BUDGET_SPENT', { limit: bytes, dimension: 'bytes' })
     if (cost.calls > 0) {
       spent.calls += cost.calls
       spent.dirty = true
@@ -90,7 +97,11 @@ export class Budgets {
     for (const [, spent] of dirty) spent.dirty = false
     await this.#store.transaction(async (tx) => {
       for (const { id, calls, bytes } of values) {
-        await tx.updateTable('grants').set({ spent_calls: calls, spent_bytes: bytes }).where('id', '=', id).execute()
+        await tx
+          .updateTable('grants')
+          .set({ spent_calls: calls, spent_bytes: bytes })
+          .where('id', '=', id)
+          .execute()
       }
       await tx
         .insertInto('epochs')

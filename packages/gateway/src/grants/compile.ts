@@ -26,7 +26,9 @@ export function compileGrant(grant: Grant): CompiledGrant {
     ...grant,
     servers,
     allowsName: (kind, server, name) =>
-      kind === 'resource' && name === '' ? byKey.has(`resource\n${server}`) : matching(kind, server, name).length > 0,
+      kind === 'resource' && name === ''
+        ? byKey.has(`resource\n${server}`)
+        : matching(kind, server, name).length > 0,
     covers(action) {
       if (!servers.has(action.server)) return missing(action.server)
       const target = targetOf(action)

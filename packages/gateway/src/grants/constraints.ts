@@ -10,14 +10,25 @@ export function violated(constraint: Constraint, value: Json | undefined): strin
   if (value === undefined) return 'be given'
   if (constraint.eq !== undefined && value !== constraint.eq) return `be ${JSON.stringify(constraint.eq)}`
   if (constraint.one_of && !constraint.one_of.includes(value as string)) {
-    return `be one of ${constraint.one_of.map((item) => JSON.stringify(item)).join(', ').slice(0, 200)}`
+    return `be one of ${constraint.one_of
+      .map((item) => JSON.stringify(item))
+      .join(', ')
+      .slice(0, 200)}`
   }
-  if (constraint.min !== undefined && !(typeof value === 'number' && value >= constraint.min)) return `be at least ${constraint.min}`
-  if (constraint.max !== undefined && !(typeof value === 'number' && value <= constraint.max)) return `be at most ${constraint.max}`
-  if (constraint.max_len !== undefined && !(typeof value === 'string' && value.length <= constraint.max_len)) {
+  if (constraint.min !== undefined && !(typeof value === 'number' && value >= constraint.min))
+    return `be at least ${constraint.min}`
+  if (constraint.max !== undefined && !(typeof value === 'number' && value <= constraint.max))
+    return `be at most ${constraint.max}`
+  if (
+    constraint.max_len !== undefined &&
+    !(typeof value === 'string' && value.length <= constraint.max_len)
+  ) {
     return `be a text of at most ${constraint.max_len} characters`
   }
-  if (constraint.prefix !== undefined && !(typeof value === 'string' && hasPrefix(value, constraint.prefix))) {
+  if (
+    constraint.prefix !== undefined &&
+    !(typeof value === 'string' && hasPrefix(value, constraint.prefix))
+  ) {
     return `start with ${JSON.stringify(constraint.prefix)} and hold no \`..\``
   }
   if (constraint.cidr !== undefined && !(typeof value === 'string' && inBlock(value, constraint.cidr))) {
@@ -56,7 +67,8 @@ export function malformed(constraint: Constraint): string | undefined {
     const [address = '', bits = '', more] = constraint.cidr.split('/')
     const version = isIP(address)
     const limit = version === 4 ? 32 : 128
-    if (version === 0 || more !== undefined || !/^\d{1,3}$/.test(bits) || Number(bits) > limit) return 'cidr is not an address block'
+    if (version === 0 || more !== undefined || !/^\d{1,3}$/.test(bits) || Number(bits) > limit)
+      return 'cidr is not an address block'
   }
   const { min, max } = constraint
   if (min !== undefined && max !== undefined && min > max) return 'min is greater than max'
@@ -71,7 +83,8 @@ export function malformed(constraint: Constraint): string | undefined {
 export function narrower(a: Constraint, b: Constraint): boolean {
   if (a.forbidden || b.forbidden) return a.forbidden === b.forbidden
   const values = a.eq !== undefined ? [a.eq] : a.one_of
-  if (values) return values.every((value) => violated(a, value) !== undefined || violated(b, value) === undefined)
+  if (values)
+    return values.every((value) => violated(a, value) !== undefined || violated(b, value) === undefined)
   if (b.eq !== undefined || b.one_of) return false
   if (b.min !== undefined && !(a.min !== undefined && a.min >= b.min)) return false
   if (b.max !== undefined && !(a.max !== undefined && a.max <= b.max)) return false
@@ -83,7 +96,9 @@ export function narrower(a: Constraint, b: Constraint): boolean {
 
 /** A prefix without a slash accepts values that the path rules of the other would refuse. */
 const prefixWithin = (a: string, b: string): boolean =>
-  hasPrefix(a, b) && (/[/\\]/.test(a) || !/[/\\]/.test(b)) && (!a.endsWith('/') || hasPrefix(a.slice(0, -1), b))
+  hasPrefix(a, b) &&
+  (/[/\\]/.test(a) || !/[/\\]/.test(b)) &&
+  (!a.endsWith('/') || hasPrefix(a.slice(0, -1), b))
 
 function blockWithin(a: string, b: string): boolean {
   const [addressA = '', bitsA = ''] = a.split('/')

@@ -52,7 +52,11 @@ export class Tasks {
   async load(): Promise<void> {
     const rows = await this.#d.store.db.selectFrom('tasks').selectAll().where('state', '=', 'open').execute()
     for (const row of rows) {
-      const grant = await this.#d.store.db.selectFrom('grants').selectAll().where('task_id', '=', row.id).executeTakeFirst()
+      const grant = await this.#d.store.db
+        .selectFrom('grants')
+        .selectAll()
+        .where('task_id', '=', row.id)
+        .executeTakeFirst()
       if (grant) this.#keep(taskOf(row), grantOf(grant), row.last_used_at)
     }
   }
@@ -60,7 +64,9 @@ export class Tasks {
   /** @throws Refusal TASK_TEMPLATE_UNKNOWN or TASK_INPUT_INVALID */
   async open(principal: Principal, input: OpenInput): Promise<{ task: Task; grant: Grant }> {
     const templates = this.#d.templates()
-    const known = Object.keys(templates).filter((name) => mayOpen(templates[name] as never, principal.agentName))
+    const known = Object.keys(templates).filter((name) =>
+      mayOpen(templates[name] as never, principal.agentName),
+    )
     const template = known.includes(input.template) ? templates[input.template] : undefined
     const actor: LogActor = { kind: 'agent', agent: principal.agent, instance: principal.instance }
     if (!template) {
@@ -139,7 +145,12 @@ export class Tasks {
         .where('id', '=', id)
         .where('state', '=', 'open')
         .executeTakeFirst()
-      await tx.updateTable('tokens').set({ revoked_at: now }).where('task_id', '=', id).where('revoked_at', 'is', null).execute()
+      await tx
+        .updateTable('tokens')
+        .set({ revoked_at: now })
+        .where('task_id', '=', id)
+        .where('revoked_at', 'is', null)
+        .execute()
       return result.numUpdatedRows === 1n
     })
     await this.#d.bus.publish({ topic: 'task', id })
@@ -186,7 +197,11 @@ export class Tasks {
       if (end) await this.close(id, end, { kind: 'gateway' })
       else if (live.lastUsedAt > live.flushedAt && now - live.flushedAt >= FLUSH_MS) {
         live.flushedAt = now
-        await this.#d.store.db.updateTable('tasks').set({ last_used_at: live.lastUsedAt }).where('id', '=', id).execute()
+        await this.#d.store.db
+          .updateTable('tasks')
+          .set({ last_used_at: live.lastUsedAt })
+          .where('id', '=', id)
+          .execute()
       }
     }
   }

@@ -12,7 +12,12 @@ export function detailsOf(template: TaskTemplate): GrantDetail[] {
       constraints: (constraints ?? {}) as Constraints,
     })),
     ...template.prompts.map((ref) => ({ kind: 'prompt' as const, ...split(ref), constraints: {} })),
-    ...template.resources.map(({ server, uri }) => ({ kind: 'resource' as const, server, name: uri, constraints: {} })),
+    ...template.resources.map(({ server, uri }) => ({
+      kind: 'resource' as const,
+      server,
+      name: uri,
+      constraints: {},
+    })),
   ]
 }
 

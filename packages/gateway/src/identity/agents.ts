@@ -9,10 +9,22 @@ import { UniqueViolation } from '../store/store.ts'
 
 /** Agents: stable identities, each with an accountable person. */
 export class Agents {
-  readonly #d: { store: Store; recorder: Recorder; bus: Bus; clock: Clock; onStopped(agent: string): Promise<void> }
+  readonly #d: {
+    store: Store
+    recorder: Recorder
+    bus: Bus
+    clock: Clock
+    onStopped(agent: string): Promise<void>
+  }
 
   /** `onStopped` ends what a suspended or revoked agent holds: tokens, tasks, open calls. */
-  constructor(deps: { store: Store; recorder: Recorder; bus: Bus; clock: Clock; onStopped(agent: string): Promise<void> }) {
+  constructor(deps: {
+    store: Store
+    recorder: Recorder
+    bus: Bus
+    clock: Clock
+    onStopped(agent: string): Promise<void>
+  }) {
     this.#d = deps
   }
 

@@ -1,6 +1,6 @@
+import { equalBytes } from '../lib/bytes.ts'
 import type { Reason } from '../model/reasons.ts'
 import { refuse } from '../model/refusal.ts'
-import { equalBytes } from '../lib/bytes.ts'
 import { verifyProof } from './proofs.ts'
 import type { TokenSession } from './tokens.ts'
 import { hashToken, isToken } from './tokens.ts'
@@ -29,7 +29,10 @@ interface Authenticated {
  * Who sent a request: a live token, and a proof for exactly this request by the key the token is bound to (RFC 9449 section 7).
  * Stays synchronous while the token is in memory. @throws Refusal TOKEN_*, PROOF_*, AGENT_*, INSTANCE_*
  */
-export function authenticate(input: PresentedProof, resolve: Resolve): Authenticated | Promise<Authenticated> {
+export function authenticate(
+  input: PresentedProof,
+  resolve: Resolve,
+): Authenticated | Promise<Authenticated> {
   const token = readToken(input.authorization)
   if (input.dpop === undefined) refuse('PROOF_MISSING')
   const found = resolve(hashToken(token))

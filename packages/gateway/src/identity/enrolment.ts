@@ -16,12 +16,21 @@ export class Enrolment {
   }
 
   async issue(agentId: string, by: LogActor): Promise<{ code: string; expires_at: number }> {
-    const code = [...randomBytes(32)].map((byte) => ALPHABET[byte % 32]).join('').replace(/.{4}(?=.)/g, '$&-')
+    const code = [...randomBytes(32)]
+      .map((byte) => ALPHABET[byte % 32])
+      .join('')
+      .replace(/.{4}(?=.)/g, '$&-')
     const now = this.#d.clock.now()
     await this.#d.recorder.append({ type: 'enrolment.issued', actor: by, data: { agent: agentId } })
     await this.#d.store.db
       .insertInto('enrolment_codes')
-      .values({ code_hash: hashCode(code), agent_id: agentId, expires_at: now + LIFETIME_MS, used_at: null, created_at: now })
+      .values({
+        code_hash: hashCode(code),
+        agent_id: agentId,
+        expires_at: now + LIFETIME_MS,
+        used_at: null,
+        created_at: now,
+      })
       .execute()
     return { code, expires_at: now + LIFETIME_MS }
   }
@@ -53,4 +62,11 @@ export class Enrolment {
 
 /** Case and separators do not count, so a code survives being read out. */
 const hashCode = (code: string): string =>
-  hash('sha256', code.slice(0, 100).toUpperCase().replace(/[^0-9A-Z]/g, ''), 'hex')
+  hash(
+    'sha256',
+    code
+      .slice(0, 100)
+      .toUpperCase()
+      .replace(/[^0-9A-Z]/g, ''),
+    'hex',
+  )

@@ -23,10 +23,22 @@ export interface ActiveInstance {
 
 /** Running copies of agents, each with its own key, of which only the public half ever came here. */
 export class Instances {
-  readonly #d: { store: Store; recorder: Recorder; bus: Bus; clock: Clock; onRevoked(instance: string): Promise<void> }
+  readonly #d: {
+    store: Store
+    recorder: Recorder
+    bus: Bus
+    clock: Clock
+    onRevoked(instance: string): Promise<void>
+  }
 
   /** `onRevoked` ends what the instance holds before the revocation is answered. */
-  constructor(deps: { store: Store; recorder: Recorder; bus: Bus; clock: Clock; onRevoked(instance: string): Promise<void> }) {
+  constructor(deps: {
+    store: Store
+    recorder: Recorder
+    bus: Bus
+    clock: Clock
+    onRevoked(instance: string): Promise<void>
+  }) {
     this.#d = deps
   }
 
@@ -53,9 +65,16 @@ export class Instances {
     return instance
   }
 
-  async list(agentId: string): Promise<readonly (InstanceRow & { keys: readonly Pick<InstanceKeyRow, 'jkt' | 'state'>[] })[]> {
+  async list(
+    agentId: string,
+  ): Promise<readonly (InstanceRow & { keys: readonly Pick<InstanceKeyRow, 'jkt' | 'state'>[] })[]> {
     const { db } = this.#d.store
-    const rows = await db.selectFrom('instances').selectAll().where('agent_id', '=', agentId).orderBy('id').execute()
+    const rows = await db
+      .selectFrom('instances')
+      .selectAll()
+      .where('agent_id', '=', agentId)
+      .orderBy('id')
+      .execute()
     const keys = await db.selectFrom('instance_keys').select(['instance_id', 'jkt', 'state']).execute()
     return rows.map((row) => ({
       ...row,
@@ -78,7 +97,9 @@ export class Instances {
     if (row.agent_status === 'revoked') return refuse('AGENT_REVOKED', { agent: row.name })
     const keys = await db.selectFrom('instance_keys').selectAll().where('instance_id', '=', row.id).execute()
     const now = this.#d.clock.now()
-    const good = keys.filter((key) => key.state === 'active' || (key.state === 'retiring' && (key.not_after ?? 0) > now))
+    const good = keys.filter(
+      (key) => key.state === 'active' || (key.state === 'retiring' && (key.not_after ?? 0) > now),
+    )
     return {
       instance: row,
       agentName: row.name,
@@ -109,12 +130,24 @@ export class Instances {
   }
 
   async revoke(id: string, by: LogActor): Promise<InstanceRow> {
-    const row = await this.#d.store.db.selectFrom('instances').selectAll().where('id', '=', id.slice(0, 40)).executeTakeFirst()
+    const row = await this.#d.store.db
+      .selectFrom('instances')
+      .selectAll()
+      .where('id', '=', id.slice(0, 40))
+      .executeTakeFirst()
     if (!row) return refuse('INSTANCE_UNKNOWN', { instance: id.slice(0, 40) })
-    await this.#d.recorder.append({ type: 'instance.revoked', actor: by, data: { agent: row.agent_id, instance: row.id } })
+    await this.#d.recorder.append({
+      type: 'instance.revoked',
+      actor: by,
+      data: { agent: row.agent_id, instance: row.id },
+    })
     await this.#d.store.transaction(async (tx) => {
       await tx.updateTable('instances').set({ status: 'revoked' }).where('id', '=', row.id).execute()
-      await tx.updateTable('instance_keys').set({ state: 'revoked' }).where('instance_id', '=', row.id).execute()
+      await tx
+        .updateTable('instance_keys')
+        .set({ state: 'revoked' })
+        .where('instance_id', '=', row.id)
+        .execute()
     })
     await this.#d.onRevoked(row.id)
     await this.#d.bus.publish({ topic: 'instance', id: row.id })

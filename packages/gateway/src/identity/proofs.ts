@@ -51,11 +51,13 @@ export function verifyProof(input: ProofInput): ProofResult {
   if (typeof iat !== 'number') refuse('PROOF_INVALID', { detail: '`iat` is missing' })
   const age = Math.abs(input.now - iat * 1000)
   if (!(age <= input.windowMs)) refuse('PROOF_STALE', { seconds: Math.round(age / 1000) })
-  if (htm !== input.method || typeof htu !== 'string' || !sameTarget(htu, input.url)) refuse('PROOF_TARGET_MISMATCH')
+  if (htm !== input.method || typeof htu !== 'string' || !sameTarget(htu, input.url))
+    refuse('PROOF_TARGET_MISMATCH')
   if (input.accessToken !== undefined && ath !== hash('sha256', input.accessToken, 'base64url')) {
     refuse('PROOF_INVALID', { detail: '`ath` is not the hash of the access token' })
   }
-  if (input.contentDigest !== undefined && content_digest !== input.contentDigest) refuse('PROOF_CONTENT_MISMATCH')
+  if (input.contentDigest !== undefined && content_digest !== input.contentDigest)
+    refuse('PROOF_CONTENT_MISMATCH')
   return { jkt, replayKey: hash('sha256', `${jkt}|${jti}`, 'base64url').slice(0, 24) }
 }
 

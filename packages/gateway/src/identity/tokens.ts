@@ -91,7 +91,12 @@ export class Tokens {
       .innerJoin('agents', 'agents.id', 'tokens.agent_id')
       .innerJoin('instances', 'instances.id', 'tokens.instance_id')
       .selectAll('tokens')
-      .select(['agents.name', 'agents.sponsor', 'agents.status as agent_status', 'instances.status as instance_status'])
+      .select([
+        'agents.name',
+        'agents.sponsor',
+        'agents.status as agent_status',
+        'instances.status as instance_status',
+      ])
       .where('tokens.hash', '=', tokenHash)
       .executeTakeFirst()
     if (!row) return undefined
@@ -113,7 +118,8 @@ export class Tokens {
         token: row.revoked_at === null ? 'live' : 'revoked',
       },
     }
-    const live = session.status.token === 'live' && row.agent_status === 'active' && row.instance_status === 'active'
+    const live =
+      session.status.token === 'live' && row.agent_status === 'active' && row.instance_status === 'active'
     if (live && row.expires_at > this.#clock.now()) this.#live.set(tokenHash, session)
     return session
   }
@@ -134,7 +140,10 @@ export class Tokens {
   }
 
   async revoke(where: Partial<Pick<TokenRow, 'hash' | 'instance_id' | 'agent_id'>>): Promise<void> {
-    let query = this.#store.db.updateTable('tokens').set({ revoked_at: this.#clock.now() }).where('revoked_at', 'is', null)
+    let query = this.#store.db
+      .updateTable('tokens')
+      .set({ revoked_at: this.#clock.now() })
+      .where('revoked_at', 'is', null)
     if (where.hash !== undefined) query = query.where('hash', '=', where.hash)
     if (where.instance_id !== undefined) query = query.where('instance_id', '=', where.instance_id)
     if (where.agent_id !== undefined) query = query.where('agent_id', '=', where.agent_id)

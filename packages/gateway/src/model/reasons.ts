@@ -147,7 +147,11 @@ export const REASONS = {
     'The enrolment code is unknown, used or expired.',
     'Ask an operator for a new one: `ostiary agent enrol <agent>`.',
   ],
-  GRANT_TYPE_UNSUPPORTED: [400, 'Only the client_credentials grant is supported.', 'Ask with `grant_type=client_credentials`.'],
+  GRANT_TYPE_UNSUPPORTED: [
+    400,
+    'Only the client_credentials grant is supported.',
+    'Ask with `grant_type=client_credentials`.',
+  ],
   ASSERTION_INVALID: [
     401,
     'The client assertion is invalid: {detail}.',
@@ -210,8 +214,16 @@ export const REASONS = {
     '{tool} has changed since it was approved and is in quarantine.',
     'See what changed: `ostiary tool diff {tool}`, then approve or reject it.',
   ],
-  TOOL_NEEDS_DESPITE: [409, '{tool} needs a second look: {detail}.', 'Read it with `ostiary tool show {tool}`; if you still want it, approve it with --despite.'],
-  TOOL_UNUSABLE: [409, '{tool} cannot be approved: {detail}.', 'Have the server’s author mend the definition.'],
+  TOOL_NEEDS_DESPITE: [
+    409,
+    '{tool} needs a second look: {detail}.',
+    'Read it with `ostiary tool show {tool}`; if you still want it, approve it with --despite.',
+  ],
+  TOOL_UNUSABLE: [
+    409,
+    '{tool} cannot be approved: {detail}.',
+    'Have the server’s author mend the definition.',
+  ],
   TOOL_ARGUMENTS_INVALID: [
     400,
     'The arguments of {tool} do not match its pinned schema: {detail}.',

@@ -19,6 +19,8 @@ export interface ToolView {
   readonly status: ToolStatus
   readonly seenDigest: string
   readonly pinnedDigest: string | undefined
+  /** The definition last seen; empty when the server lists the name more than once. */
+  readonly seen: JsonObject
   /** The definition that was approved. */
   readonly pinned: JsonObject | undefined
   /** Checks arguments against {@link pinned}; undefined when nothing is pinned. */
@@ -41,6 +43,7 @@ export function viewOf(row: ToolRow, before: ToolView | undefined): ToolView {
     status: row.status,
     seenDigest: row.seen_digest,
     pinnedDigest,
+    seen: readDocument(row.seen).definition ?? {},
     pinned,
     validate: isSame ? before.validate : validatorOf(row.kind, pinned),
   }

@@ -40,9 +40,11 @@ export async function openPostgres({ url }: { url: string }): Promise<Store> {
     dialect: 'postgres',
     db,
     transaction: <T>(work: (tx: Tx) => Promise<T>) =>
-      retrying(() => db.transaction().setIsolationLevel('serializable').execute(work)).catch((error: unknown) => {
-        throw translate(error)
-      }),
+      retrying(() => db.transaction().setIsolationLevel('serializable').execute(work)).catch(
+        (error: unknown) => {
+          throw translate(error)
+        },
+      ),
     async [Symbol.asyncDispose]() {
       await db.destroy()
     },

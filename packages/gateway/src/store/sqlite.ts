@@ -2,7 +2,14 @@ import { chmodSync, existsSync, mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import SqliteDatabase from 'better-sqlite3'
 import type { DatabaseConnection } from 'kysely'
-import { CompiledQuery, Kysely, SqliteAdapter, SqliteDriver, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
+import {
+  CompiledQuery,
+  Kysely,
+  SqliteAdapter,
+  SqliteDriver,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+} from 'kysely'
 import { migrate } from './migrate.ts'
 import type { Database } from './schema.ts'
 import type { Store, Tx } from './store.ts'
@@ -78,9 +85,14 @@ function connect(path: string, isNew: boolean): SqliteDatabase.Database {
 /** The setting reads FULL until the first statement even when it is not, so it is asked after one. */
 function assertDurable(connection: SqliteDatabase.Database, path: string): void {
   connection.prepare('select count(*) from epochs').get()
-  if (connection.pragma('synchronous', { simple: true }) !== 2 || connection.pragma('journal_mode', { simple: true }) !== 'wal') {
+  if (
+    connection.pragma('synchronous', { simple: true }) !== 2 ||
+    connection.pragma('journal_mode', { simple: true }) !== 'wal'
+  ) {
     connection.close()
-    throw new StoreUnavailable(`The database ${path} cannot be put into durable mode (WAL, synchronous=FULL). Use a local disk.`)
+    throw new StoreUnavailable(
+      `The database ${path} cannot be put into durable mode (WAL, synchronous=FULL). Use a local disk.`,
+    )
   }
 }
 

@@ -13,7 +13,9 @@ export function staticBroker(references: References): Broker {
         for (const [name, value] of Object.entries(record)) {
           if (typeof value === 'string') out[name] = value
           else {
-            const secret = (await references.resolve(server, value as Parameters<References['resolve']>[1])).reveal()
+            const secret = (
+              await references.resolve(server, value as Parameters<References['resolve']>[1])
+            ).reveal()
             secrets.set(`${server}:${name}`, secret)
             out[name] = secret
           }

@@ -20,7 +20,8 @@ export function knownSecrets(secrets: () => ReadonlyMap<string, string>): Detect
     inspect(text) {
       const lower = text.toLowerCase()
       for (const [needle, name] of current()) {
-        if (text.includes(needle) || (isHex(needle) && lower.includes(needle))) return { detector: NAME, what: name }
+        if (text.includes(needle) || (isHex(needle) && lower.includes(needle)))
+          return { detector: NAME, what: name }
       }
       return undefined
     },

@@ -1,6 +1,6 @@
-import { ALLOW } from '../../model/decision.ts'
 import { authenticate } from '../../identity/authenticate.ts'
 import type { Clock } from '../../lib/clock.ts'
+import { ALLOW } from '../../model/decision.ts'
 import type { Authority } from '../authority.ts'
 import type { Stage } from '../exchange.ts'
 

@@ -1,5 +1,5 @@
-import type { Json } from '../../model/json.ts'
 import type { Scanner } from '../../firewall/scanner.ts'
+import type { Json } from '../../model/json.ts'
 import type { Stage } from '../exchange.ts'
 
 /** 10: detectors on everything that leaves towards the upstream. */

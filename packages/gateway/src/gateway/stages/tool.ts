@@ -1,5 +1,5 @@
 import { ALLOW, deny } from '../../model/decision.ts'
-import { check } from '../../registry2/vetting.ts'
+import { check } from '../../registry/vetting.ts'
 import type { Authority } from '../authority.ts'
 import type { Stage } from '../exchange.ts'
 
@@ -10,10 +10,22 @@ export function toolStage(authority: Authority): Stage<'action' | 'verifyTool'> 
     async run({ action, verifyTool }) {
       const kind = action.kind === 'prompt' ? 'prompt' : 'tool'
       // Cheap refusals first: an unvetted tool makes no request to the upstream.
-      const before = check(await authority.tools(action.server), action.server, kind, action.name ?? '', action.args)
+      const before = check(
+        await authority.tools(action.server),
+        action.server,
+        kind,
+        action.name ?? '',
+        action.args,
+      )
       if (before) return { decision: deny(before) }
       await verifyTool()
-      const after = check(await authority.tools(action.server), action.server, kind, action.name ?? '', action.args)
+      const after = check(
+        await authority.tools(action.server),
+        action.server,
+        kind,
+        action.name ?? '',
+        action.args,
+      )
       return { decision: after ? deny(after) : ALLOW }
     },
   }

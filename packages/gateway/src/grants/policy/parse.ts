@@ -42,7 +42,8 @@ export function parsePolicies(files: readonly { path: string; text: string }[]):
       }
       const line = lineAt(text, at)
       const id = parsed.json.annotations?.id ?? `${path}:${line}`
-      if (policies.some((policy) => policy.id === id)) problems.push(`${path}:${line}: there are two policies with the id ${id}`)
+      if (policies.some((policy) => policy.id === id))
+        problems.push(`${path}:${line}: there are two policies with the id ${id}`)
       policies.push({ id, file: path, line, text: part, json: parsed.json })
     }
   }
@@ -50,7 +51,8 @@ export function parsePolicies(files: readonly { path: string; text: string }[]):
   return policies
 }
 
-export const lineAt = (text: string, offset: number): number => text.slice(0, Math.max(0, offset)).split('\n').length
+export const lineAt = (text: string, offset: number): number =>
+  text.slice(0, Math.max(0, offset)).split('\n').length
 
 export function describe(path: string, text: string, error: DetailedError, lineOffset = 0): string {
   const start = error.sourceLocations?.[0]?.start ?? 0

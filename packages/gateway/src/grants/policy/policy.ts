@@ -1,5 +1,10 @@
 import type { AuthorizationAnswer } from '@cedar-policy/cedar-wasm/nodejs'
-import { preparsePolicySet, preparseSchema, statefulIsAuthorized, validate } from '@cedar-policy/cedar-wasm/nodejs'
+import {
+  preparsePolicySet,
+  preparseSchema,
+  statefulIsAuthorized,
+  validate,
+} from '@cedar-policy/cedar-wasm/nodejs'
 import type { Decision } from '../../model/decision.ts'
 import { ALLOW, deny } from '../../model/decision.ts'
 import { reason } from '../../model/reasons.ts'
@@ -51,7 +56,9 @@ export class PolicyEngine {
     const all = parsePolicies(input.files.length > 0 ? input.files : [BASE])
     const known = new Set([...input.tools.map(actionId), 'call', 'tool', 'prompt', RESOURCE_READ, COMPLETION])
     this.dormant = all.filter((policy) => actionsOf(policy.json)?.every((id) => !known.has(id)))
-    const live = all.filter((policy) => !this.dormant.includes(policy)).map((policy) => withKnownActions(policy, known))
+    const live = all
+      .filter((policy) => !this.dormant.includes(policy))
+      .map((policy) => withKnownActions(policy, known))
     const schema = cedarSchema(input.tools)
     check(live, schema)
     this.#schema = takeSlot()
@@ -85,11 +92,13 @@ export class PolicyEngine {
   explain(request: PolicyRequest): Explanation {
     const decision = this.decide(request)
     const slice = this.#slices.get(cedarAction(request.action))
-    if (!slice || decision.reasons[0]?.code === 'POLICY_ERROR') return { decision, determining: [], couldPermit: [] }
+    if (!slice || decision.reasons[0]?.code === 'POLICY_ERROR')
+      return { decision, determining: [], couldPermit: [] }
     const input = slice.reads.context ? cedarInput(request.action, slice.types, slice.reads.inputs) : {}
     const { ids } = this.#evaluate(slice, request, input)
     const determining = slice.policies.filter((policy) => ids.includes(policy.id))
-    const couldPermit = decision.verdict.kind === 'deny' && determining.length === 0 ? slice.policies.filter(isPermit) : []
+    const couldPermit =
+      decision.verdict.kind === 'deny' && determining.length === 0 ? slice.policies.filter(isPermit) : []
     return { decision, determining, couldPermit }
   }
 
@@ -99,17 +108,26 @@ export class PolicyEngine {
     this.#slices.clear()
   }
 
-  #evaluate(slice: Slice, request: PolicyRequest, input: ReturnType<typeof cedarInput>): { decision: Decision; ids: readonly string[] } {
+  #evaluate(
+    slice: Slice,
+    request: PolicyRequest,
+    input: ReturnType<typeof cedarInput>,
+  ): { decision: Decision; ids: readonly string[] } {
     const answer: AuthorizationAnswer = statefulIsAuthorized({
       ...cedarRequest(request, input),
       preparsedSchemaName: this.#schema,
       validateRequest: true,
       preparsedPolicySetId: slice.slot,
     })
-    if (answer.type === 'failure') return { decision: deny(reason('POLICY_ERROR', { detail: 'the request does not fit the schema' })), ids: [] }
+    if (answer.type === 'failure')
+      return {
+        decision: deny(reason('POLICY_ERROR', { detail: 'the request does not fit the schema' })),
+        ids: [],
+      }
     const { decision, diagnostics } = answer.response
     // Cedar skips a policy that fails to evaluate, a forbid too; here that is a denial.
-    if (diagnostics.errors.length > 0) return { decision: deny(reason('POLICY_ERROR', { detail: 'a policy failed to evaluate' })), ids: [] }
+    if (diagnostics.errors.length > 0)
+      return { decision: deny(reason('POLICY_ERROR', { detail: 'a policy failed to evaluate' })), ids: [] }
     if (decision === 'allow') return { decision: ALLOW, ids: diagnostics.reason }
     const why =
       diagnostics.reason.length > 0
@@ -117,7 +135,9 @@ export class PolicyEngine {
             policies: diagnostics.reason.join(', ').slice(0, 300),
             action: `${request.action.server}/${request.action.name ?? ''}`.slice(0, 200),
           })
-        : reason('POLICY_NOT_PERMITTED', { action: `${request.action.server}/${request.action.name ?? ''}`.slice(0, 200) })
+        : reason('POLICY_NOT_PERMITTED', {
+            action: `${request.action.server}/${request.action.name ?? ''}`.slice(0, 200),
+          })
     return { decision: deny(why), ids: diagnostics.reason }
   }
 }
@@ -143,12 +163,21 @@ const cacheKey = (r: PolicyRequest, input: object): string =>
   ])
 
 /** A policy about unconstrained actions belongs to every slice; only then is slicing sound. */
-function slice(action: string, kind: keyof typeof GROUPS, all: readonly ParsedPolicy[], types: ReadonlyMap<string, InputType>): Slice {
+function slice(
+  action: string,
+  kind: keyof typeof GROUPS,
+  all: readonly ParsedPolicy[],
+  types: ReadonlyMap<string, InputType>,
+): Slice {
   const ids: readonly string[] = [action, ...GROUPS[kind]]
   const policies = all.filter((policy) => actionsOf(policy.json)?.some((id) => ids.includes(id)) ?? true)
   const reads = policies.map((policy) => readsOf(policy.json))
   const slot = takeSlot()
-  must(preparsePolicySet(slot, { staticPolicies: Object.fromEntries(policies.map((policy) => [policy.id, policy.json])) }))
+  must(
+    preparsePolicySet(slot, {
+      staticPolicies: Object.fromEntries(policies.map((policy) => [policy.id, policy.json])),
+    }),
+  )
   return {
     slot,
     policies,
@@ -166,7 +195,9 @@ function slice(action: string, kind: keyof typeof GROUPS, all: readonly ParsedPo
 function withKnownActions(policy: ParsedPolicy, known: ReadonlySet<string>): ParsedPolicy {
   const { action } = policy.json
   if (!('entities' in action)) return policy
-  const entities = action.entities.filter((entity) => known.has('__entity' in entity ? entity.__entity.id : entity.id))
+  const entities = action.entities.filter((entity) =>
+    known.has('__entity' in entity ? entity.__entity.id : entity.id),
+  )
   return { ...policy, json: { ...policy.json, action: { op: 'in', entities } } }
 }
 
@@ -186,7 +217,9 @@ function check(policies: readonly ParsedPolicy[], schema: ReturnType<typeof ceda
   )
 }
 
-function must(answer: { type: 'success' } | { type: 'failure'; errors: readonly { message: string }[] }): void {
+function must(
+  answer: { type: 'success' } | { type: 'failure'; errors: readonly { message: string }[] },
+): void {
   if (answer.type === 'failure') throw new PoliciesInvalid(answer.errors.map((error) => error.message))
 }
 

@@ -26,7 +26,11 @@ export class Unrepresentable extends Error {
 export function cedarAction(action: PolicyRequest['action']): string {
   if (action.kind === 'resource') return RESOURCE_READ
   if (action.kind === 'complete') return COMPLETION
-  return actionId({ server: action.server, kind: action.kind === 'prompt' ? 'prompt' : 'tool', name: action.name ?? '' })
+  return actionId({
+    server: action.server,
+    kind: action.kind === 'prompt' ? 'prompt' : 'tool',
+    name: action.name ?? '',
+  })
 }
 
 /** The inputs that the policies read, as Cedar values. @throws Unrepresentable */

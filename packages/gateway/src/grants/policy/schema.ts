@@ -83,7 +83,10 @@ export function cedarSchema(tools: readonly PolicyTool[]): SchemaJson<string> {
     [COMPLETION]: action('call', {}),
   }
   for (const tool of tools) {
-    const input = [...inputTypes(tool.inputSchema)].map(([name, type]) => [name, { ...CEDAR_TYPES[type], required: false }])
+    const input = [...inputTypes(tool.inputSchema)].map(([name, type]) => [
+      name,
+      { ...CEDAR_TYPES[type], required: false },
+    ])
     actions[actionId(tool)] = action(tool.kind, Object.fromEntries(input))
   }
   const record = (attributes: Record<string, object>) => ({ shape: { type: 'Record', attributes } })

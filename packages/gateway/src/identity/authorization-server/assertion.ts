@@ -2,8 +2,8 @@ import { hash } from 'node:crypto'
 import type { JsonObject } from '../../model/json.ts'
 import { refuse } from '../../model/refusal.ts'
 import type { ActiveInstance } from '../instances.ts'
-import { JwsInvalid, parseJws, readJwk, verifyJws } from '../jws.ts'
 import type { PublicJwk } from '../jws.ts'
+import { JwsInvalid, parseJws, readJwk, verifyJws } from '../jws.ts'
 import type { AuthorizationServer } from './context.ts'
 
 const MAX_LIFE_S = 60
@@ -16,7 +16,8 @@ const SKEW_S = 30
 export async function instanceOf(as: AuthorizationServer, assertion: string): Promise<ActiveInstance> {
   const jws = reading(() => parseJws(assertion))
   const { iss, sub } = jws.payload
-  if (typeof iss !== 'string' || iss !== sub) refuse('ASSERTION_INVALID', { detail: '`iss` and `sub` must both be the instance' })
+  if (typeof iss !== 'string' || iss !== sub)
+    refuse('ASSERTION_INVALID', { detail: '`iss` and `sub` must both be the instance' })
   const active = await as.instances.active(iss)
   const signer = active.keys.find((key) => key.alg === jws.header.alg && verifies(jws, key))
   if (!signer) refuse('ASSERTION_INVALID', { detail: 'no key of the instance signed it' })
@@ -26,7 +27,12 @@ export async function instanceOf(as: AuthorizationServer, assertion: string): Pr
 }
 
 /** A key that proves itself in a request to register it: a JWT of type `typ` signed by the very key it names. */
-export function proveKey(as: AuthorizationServer, jwk: unknown, proof: string, typ: string): { key: PublicJwk; payload: JsonObject } {
+export function proveKey(
+  as: AuthorizationServer,
+  jwk: unknown,
+  proof: string,
+  typ: string,
+): { key: PublicJwk; payload: JsonObject } {
   const { key, payload } = reading(() => {
     const jws = parseJws(proof)
     if (jws.header.typ !== typ) throw new JwsInvalid(`its type is not ${typ}`)
@@ -43,9 +49,12 @@ function checkTimes(as: AuthorizationServer, payload: JsonObject): void {
   const now = as.clock.now() / 1000
   const { aud, exp, iat, nbf, jti } = payload
   const audience = Array.isArray(aud) && aud.length === 1 ? (aud[0] as unknown) : aud
-  if (audience !== as.issuer) refuse('ASSERTION_INVALID', { detail: `\`aud\` must be ${as.issuer} and nothing else` })
-  if (typeof exp !== 'number' || exp <= now - SKEW_S) refuse('ASSERTION_INVALID', { detail: 'it has expired' })
-  if (exp > now + MAX_LIFE_S + SKEW_S) refuse('ASSERTION_INVALID', { detail: 'it may live for 60 seconds at most' })
+  if (audience !== as.issuer)
+    refuse('ASSERTION_INVALID', { detail: `\`aud\` must be ${as.issuer} and nothing else` })
+  if (typeof exp !== 'number' || exp <= now - SKEW_S)
+    refuse('ASSERTION_INVALID', { detail: 'it has expired' })
+  if (exp > now + MAX_LIFE_S + SKEW_S)
+    refuse('ASSERTION_INVALID', { detail: 'it may live for 60 seconds at most' })
   for (const time of [iat, nbf]) {
     if (time !== undefined && (typeof time !== 'number' || time > now + SKEW_S)) {
       refuse('ASSERTION_INVALID', { detail: 'it is from the future' })

@@ -6,7 +6,8 @@ const MAX_BODY = 16_384
 /** A form body with each parameter once (RFC 6749 section 3.2). @throws Refusal */
 export async function readForm(c: Context): Promise<ReadonlyMap<string, string>> {
   const type = c.req.header('content-type')?.split(';', 1)[0]?.trim().toLowerCase()
-  if (type !== 'application/x-www-form-urlencoded') refuse('REQUEST_MALFORMED', { detail: 'the body must be a form' })
+  if (type !== 'application/x-www-form-urlencoded')
+    refuse('REQUEST_MALFORMED', { detail: 'the body must be a form' })
   const body = await c.req.text()
   if (body.length > MAX_BODY) refuse('REQUEST_TOO_LARGE', { limit: MAX_BODY })
   const form = new Map<string, string>()

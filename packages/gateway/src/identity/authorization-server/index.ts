@@ -1,8 +1,8 @@
 import type { Context } from 'hono'
 import { Hono } from 'hono'
+import { AuditUnavailable } from '../../model/evidence.ts'
 import type { Reason } from '../../model/reasons.ts'
 import { nextStep, reason, sentence, status } from '../../model/reasons.ts'
-import { AuditUnavailable } from '../../model/evidence.ts'
 import { Refusal } from '../../model/refusal.ts'
 import { challenge } from '../authenticate.ts'
 import type { AuthorizationServer } from './context.ts'
@@ -27,7 +27,10 @@ export function authorizationServer(as: AuthorizationServer): Hono {
     }
     await recordRefusal(as, why, c)
     if (status(why) === 401 && !c.req.path.startsWith('/oauth/')) {
-      c.header('www-authenticate', challenge(why, { resourceMetadataUrl: `${as.issuer}/.well-known/oauth-protected-resource` }))
+      c.header(
+        'www-authenticate',
+        challenge(why, { resourceMetadataUrl: `${as.issuer}/.well-known/oauth-protected-resource` }),
+      )
     }
     c.header('cache-control', 'no-store')
     return c.json(
@@ -51,14 +54,19 @@ async function recordRefusal(as: AuthorizationServer, why: Reason, c: Context): 
   const now = performance.now()
   if (now - (lastRefusal.get(as) ?? -1000) < 100) return
   lastRefusal.set(as, now)
-  const event = { type: 'token.refused', actor: { kind: 'gateway' }, data: { path: c.req.path.slice(0, 100), code: why.code } } as const
+  const event = {
+    type: 'token.refused',
+    actor: { kind: 'gateway' },
+    data: { path: c.req.path.slice(0, 100), code: why.code },
+  } as const
   await as.recorder.append(event).catch(() => {})
 }
 
 /** RFC 6749 section 5.2 and RFC 9449 section 5 error codes. */
 function oauthError(why: Reason): string {
   if (why.code.startsWith('PROOF_')) return 'invalid_dpop_proof'
-  if (why.code.startsWith('ASSERTION_') || why.code.startsWith('AGENT_') || why.code === 'INSTANCE_REVOKED') return 'invalid_client'
+  if (why.code.startsWith('ASSERTION_') || why.code.startsWith('AGENT_') || why.code === 'INSTANCE_REVOKED')
+    return 'invalid_client'
   if (why.code === 'GRANT_TYPE_UNSUPPORTED') return 'unsupported_grant_type'
   if (why.code.startsWith('TASK_')) return 'invalid_authorization_details'
   if (why.code.startsWith('TOKEN_')) return 'invalid_token'

@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
+import { parseStrictText } from '../../lib/strict-json.ts'
 import { isObject } from '../../model/json.ts'
 import type { Principal } from '../../model/principal.ts'
-import { parseStrictText } from '../../lib/strict-json.ts'
 import { refuse } from '../../model/refusal.ts'
 import { verifyProof } from '../proofs.ts'
 import { instanceOf } from './assertion.ts'
@@ -18,7 +18,8 @@ export function tokenEndpoint(as: AuthorizationServer): Hono {
   app.post('/oauth/token', async (c) => {
     const form = await readForm(c)
     if (form.get('grant_type') !== 'client_credentials') refuse('GRANT_TYPE_UNSUPPORTED')
-    if (form.get('client_assertion_type') !== ASSERTION_TYPE) refuse('ASSERTION_INVALID', { detail: 'it must be a JWT' })
+    if (form.get('client_assertion_type') !== ASSERTION_TYPE)
+      refuse('ASSERTION_INVALID', { detail: 'it must be a JWT' })
     const active = await instanceOf(as, form.get('client_assertion') ?? '')
     const { instance } = active
     if (form.has('client_id') && form.get('client_id') !== instance.id) {
@@ -28,14 +29,19 @@ export function tokenEndpoint(as: AuthorizationServer): Hono {
       agent: instance.agent_id,
       agentName: active.agentName,
       instance: instance.id,
-      jkt: proofKey(as, c.req.header('dpop'), active.keys.map((key) => key.jkt)),
+      jkt: proofKey(
+        as,
+        c.req.header('dpop'),
+        active.keys.map((key) => key.jkt),
+      ),
       sponsor: active.sponsor,
       chain: [{ agent: instance.agent_id, instance: instance.id }],
     }
     const task = readTask(form.get('authorization_details'))
     const live = task === undefined ? undefined : await as.taskOf(task)
     // Another instance's task is as unknown as one that never was.
-    if (task !== undefined && live?.instance !== instance.id) refuse('TASK_UNKNOWN', { task: task.slice(0, 40) })
+    if (task !== undefined && live?.instance !== instance.id)
+      refuse('TASK_UNKNOWN', { task: task.slice(0, 40) })
     const now = as.clock.now()
     const expiresAt = Math.min(now + as.tokenLifetimeMs, live?.expiresAt ?? Number.POSITIVE_INFINITY)
     await as.recorder.append({

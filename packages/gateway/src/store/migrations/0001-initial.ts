@@ -3,7 +3,10 @@ import type { Tx } from '../store.ts'
 /** Columns by type: `t` text, `i` 64-bit integer; `?` may be null. */
 const TABLES: Record<string, { columns: string; key: readonly string[] }> = {
   agents: { columns: 'id:t name:t sponsor:t purpose:t status:t created_at:i', key: ['id'] },
-  enrolment_codes: { columns: 'code_hash:t agent_id:t expires_at:i used_at:i? created_at:i', key: ['code_hash'] },
+  enrolment_codes: {
+    columns: 'code_hash:t agent_id:t expires_at:i used_at:i? created_at:i',
+    key: ['code_hash'],
+  },
   instances: { columns: 'id:t agent_id:t host:t status:t enrolled_at:i last_seen_at:i', key: ['id'] },
   instance_keys: { columns: 'jkt:t instance_id:t jwk:t state:t not_after:i? created_at:i', key: ['jkt'] },
   tokens: {
@@ -56,12 +59,17 @@ export async function initial(tx: Tx): Promise<void> {
     let create = tx.schema.createTable(table)
     for (const column of columns.split(' ')) {
       const [name = '', type = ''] = column.split(':')
-      create = create.addColumn(name, type.startsWith('i') ? 'bigint' : 'text', (c) => (type.endsWith('?') ? c : c.notNull()))
+      create = create.addColumn(name, type.startsWith('i') ? 'bigint' : 'text', (c) =>
+        type.endsWith('?') ? c : c.notNull(),
+      )
     }
     await create.addPrimaryKeyConstraint(`${table}_key`, key as never).execute()
   }
   for (const [table, unique, ...columns] of INDEXES) {
-    const index = tx.schema.createIndex(`${table}_${columns.join('_')}`).on(table).columns(columns)
+    const index = tx.schema
+      .createIndex(`${table}_${columns.join('_')}`)
+      .on(table)
+      .columns(columns)
     await (unique ? index.unique() : index).execute()
   }
 }

@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { replaceValue } from '../../../lib/json-splice.ts'
 import type { JsonObject } from '../../../model/json.ts'
 import { isObject } from '../../../model/json.ts'
 import { refuse } from '../../../model/refusal.ts'
-import { replaceValue } from '../../../lib/json-splice.ts'
 import { readBody } from '../../http-body.ts'
 import type { Open } from '../../in-flight.ts'
 import { NOBODY } from '../../in-flight.ts'
@@ -74,7 +74,10 @@ export class AggregateEndpoint {
         ? { ...received.message, id: target.name }
         : { ...received.message, params: JSON.parse(text).params as JsonObject }
     await this.#serve({
-      headers: { ...req.headers, ...(req.headers['mcp-name'] === undefined ? {} : { 'mcp-name': String(target.name) }) },
+      headers: {
+        ...req.headers,
+        ...(req.headers['mcp-name'] === undefined ? {} : { 'mcp-name': String(target.name) }),
+      },
       method: 'POST',
       path: '/mcp',
       part: '',
@@ -110,7 +113,10 @@ export class AggregateEndpoint {
       return
     }
     const id = received.message.type === 'request' ? received.message.id : undefined
-    const headers: Record<string, string> = { 'content-type': 'application/json', 'cache-control': 'no-store' }
+    const headers: Record<string, string> = {
+      'content-type': 'application/json',
+      'cache-control': 'no-store',
+    }
     if (received.action.method === 'initialize') headers['mcp-session-id'] = this.#seal(good)
     res.writeHead(200, headers)
     res.end(JSON.stringify({ jsonrpc: '2.0', id, result: merge(received, parts) }))
@@ -173,7 +179,10 @@ export class AggregateEndpoint {
   }
 
   /** Whom a message for all concerns. A caller who is not known gets one part, whose stages refuse it. */
-  async #serversFor(req: IncomingMessage, session: AggregateSession | 'unknown' | undefined): Promise<string[]> {
+  async #serversFor(
+    req: IncomingMessage,
+    session: AggregateSession | 'unknown' | undefined,
+  ): Promise<string[]> {
     if (session !== undefined && session !== 'unknown') return Object.keys(session.upstreams)
     const token = req.headers.authorization?.split(' ')[1]
     const known = token && (await this.#c.authority.resolveToken(hash('sha256', token, 'hex')))
@@ -228,7 +237,11 @@ function targetOf({ message, action, row }: Received): Target | undefined {
     : named(splitUri(String(ref.uri)), String(ref.uri), ['params', 'ref', 'uri'])
 }
 
-function named(split: { server: string; name: string } | undefined, asked: string | undefined, path: readonly string[]): Target {
+function named(
+  split: { server: string; name: string } | undefined,
+  asked: string | undefined,
+  path: readonly string[],
+): Target {
   if (!split) return refuse('TOOL_UNKNOWN', { tool: (asked ?? '').slice(0, 100) })
   return { ...split, path }
 }
@@ -250,4 +263,3 @@ function merge(received: Received, parts: readonly Part[]): JsonObject {
   if (lists) return mergeLists(parts, lists.member)
   return received.era === 'modern' ? { resultType: 'complete' } : {}
 }
-

@@ -1,7 +1,7 @@
-import type { Json, JsonObject } from '../../../model/json.ts'
-import { isObject } from '../../../model/json.ts'
 import { sseParser } from '../../../lib/sse.ts'
 import { parseReceived } from '../../../lib/strict-json.ts'
+import type { Json, JsonObject } from '../../../model/json.ts'
+import { isObject } from '../../../model/json.ts'
 import { prefixed } from './aggregate.ts'
 import { LEGACY_VERSIONS, META, MODERN_VERSIONS } from './methods.ts'
 import type { Received } from './receive.ts'
@@ -77,7 +77,11 @@ export function mergeLists(parts: readonly Part[], member: string): JsonObject {
 
 /** What any of the servers can do; list-changed and subscriptions need a stream that this endpoint does not have. */
 function mergeCapabilities(parts: readonly Part[]): JsonObject {
-  const names = new Set(parts.flatMap((part) => (isObject(part.result?.capabilities) ? Object.keys(part.result.capabilities) : [])))
+  const names = new Set(
+    parts.flatMap((part) =>
+      isObject(part.result?.capabilities) ? Object.keys(part.result.capabilities) : [],
+    ),
+  )
   return Object.fromEntries([...names].sort().map((name) => [name, {}]))
 }
 

@@ -1,6 +1,6 @@
+import { replaceValue } from '../../../lib/json-splice.ts'
 import type { Json, JsonObject } from '../../../model/json.ts'
 import { isObject } from '../../../model/json.ts'
-import { replaceValue } from '../../../lib/json-splice.ts'
 import type { Id, Message } from './message.ts'
 
 export interface Owned<T = string> {
@@ -33,7 +33,8 @@ export function splitId(id: string): Owned<Id> | undefined {
   const at = id.indexOf(':')
   try {
     const own = JSON.parse(id.slice(at + 1)) as Json
-    if (at > 0 && (typeof own === 'string' || typeof own === 'number')) return { server: id.slice(0, at), name: own }
+    if (at > 0 && (typeof own === 'string' || typeof own === 'number'))
+      return { server: id.slice(0, at), name: own }
   } catch {
     // Not one of ours.
   }
@@ -52,16 +53,21 @@ export function prefixed(server: string, definition: JsonObject): JsonObject {
 
 /** One message of a server with the names the aggregate endpoint's client knows. */
 export function presentPrefixed(server: string, text: string, message: Message): string {
-  if (message.type === 'request') return replaceValue(text, ['id'], JSON.stringify(joinId(server, message.id)))
+  if (message.type === 'request')
+    return replaceValue(text, ['id'], JSON.stringify(joinId(server, message.id)))
   if (message.type === 'notification') {
     const uri = message.params?.uri
-    return typeof uri === 'string' ? replaceValue(text, ['params', 'uri'], JSON.stringify(joinUri(server, uri))) : text
+    return typeof uri === 'string'
+      ? replaceValue(text, ['params', 'uri'], JSON.stringify(joinUri(server, uri)))
+      : text
   }
   if (!isObject(message.result)) return text
   const { contents, content } = message.result
   let out = text
   if (Array.isArray(contents)) {
-    const shown = (contents as readonly Json[]).map((item) => (isObject(item) ? prefixed(server, item) : item))
+    const shown = (contents as readonly Json[]).map((item) =>
+      isObject(item) ? prefixed(server, item) : item,
+    )
     out = replaceValue(out, ['result', 'contents'], JSON.stringify(shown))
   }
   if (Array.isArray(content) && (content as readonly Json[]).some(hasUri)) {
@@ -71,11 +77,14 @@ export function presentPrefixed(server: string, text: string, message: Message):
   return out
 }
 
-const hasUri = (item: Json): boolean => isObject(item) && (item.type === 'resource_link' || item.type === 'resource')
+const hasUri = (item: Json): boolean =>
+  isObject(item) && (item.type === 'resource_link' || item.type === 'resource')
 
 function presentContent(server: string, item: Json): Json {
   if (!isObject(item)) return item
-  if (item.type === 'resource_link' && typeof item.uri === 'string') return { ...item, uri: joinUri(server, item.uri) }
-  if (item.type === 'resource' && isObject(item.resource)) return { ...item, resource: prefixed(server, item.resource) }
+  if (item.type === 'resource_link' && typeof item.uri === 'string')
+    return { ...item, uri: joinUri(server, item.uri) }
+  if (item.type === 'resource' && isObject(item.resource))
+    return { ...item, resource: prefixed(server, item.resource) }
   return item
 }

@@ -162,7 +162,11 @@ export class Answer implements UpstreamSink {
     const { res, asked, server } = this.#o
     const stopped = this.#o.signal.reason instanceof Stopped ? this.#o.signal.reason.reason : undefined
     if (stopped) return this.#fail(stopped, 'stopped')
-    if (failure) return this.#fail(failureReason(failure, server, this.#o.timeoutMs), failure.code === 'CANCELLED' ? 'gone' : 'failed')
+    if (failure)
+      return this.#fail(
+        failureReason(failure, server, this.#o.timeoutMs),
+        failure.code === 'CANCELLED' ? 'gone' : 'failed',
+      )
     if (!res.headersSent && !res.destroyed) {
       const status = this.#head?.status ?? 502
       if (asked.id !== undefined && asked.method !== 'GET' && isPlain(status) && status < 300) {
@@ -170,12 +174,24 @@ export class Answer implements UpstreamSink {
       }
       if (status === 404) return this.#fail(reason('SESSION_UNKNOWN'), 'failed')
       if (!isPlain(status)) {
-        return this.#fail(reason('UPSTREAM_PROTOCOL', { server, detail: `it answered with HTTP status ${status}` }), 'failed')
+        return this.#fail(
+          reason('UPSTREAM_PROTOCOL', { server, detail: `it answered with HTTP status ${status}` }),
+          'failed',
+        )
       }
       res.writeHead(status, { 'cache-control': 'no-store' })
       res.end()
-    } else if (asked.id !== undefined && !this.#answered && this.#head?.kind === 'sse' && asked.era === 'modern' && asked.method !== 'subscriptions/listen') {
-      return this.#fail(reason('UPSTREAM_PROTOCOL', { server, detail: 'the stream ended without an answer' }), 'failed')
+    } else if (
+      asked.id !== undefined &&
+      !this.#answered &&
+      this.#head?.kind === 'sse' &&
+      asked.era === 'modern' &&
+      asked.method !== 'subscriptions/listen'
+    ) {
+      return this.#fail(
+        reason('UPSTREAM_PROTOCOL', { server, detail: 'the stream ended without an answer' }),
+        'failed',
+      )
     }
     this.#finish()
   }
@@ -190,7 +206,8 @@ export class Answer implements UpstreamSink {
     if (!res.headersSent && !res.destroyed) {
       res.writeHead(answer.status, { ...answer.headers })
       res.end(answer.body)
-    } else if (asked.id !== undefined && !this.#answered) this.#write(`event: message\ndata: ${answer.body}\n\n`)
+    } else if (asked.id !== undefined && !this.#answered)
+      this.#write(`event: message\ndata: ${answer.body}\n\n`)
     this.#finish()
   }
 
@@ -207,7 +224,8 @@ export class Answer implements UpstreamSink {
 }
 
 /** Statuses an upstream may speak to our client in; redirects and its own authentication are its business with the gateway. */
-const isPlain = (status: number): boolean => status === 200 || status === 202 || status === 400 || status === 404 || status === 405
+const isPlain = (status: number): boolean =>
+  status === 200 || status === 202 || status === 400 || status === 404 || status === 405
 
 function failureReason(failure: UpstreamFailure, server: string, timeoutMs: number): Reason {
   switch (failure.code) {

@@ -1,7 +1,7 @@
-import type { Reason } from '../../../model/reasons.ts'
 import type { Scanner } from '../../../firewall/scanner.ts'
 import type { Sealer } from '../../../lib/sealed-token.ts'
 import type { LogPosition } from '../../../model/evidence.ts'
+import type { Reason } from '../../../model/reasons.ts'
 import type { Authority } from '../../authority.ts'
 import type { Exchange, MaybePromise } from '../../exchange.ts'
 import type { InFlight } from '../../in-flight.ts'

@@ -5,11 +5,11 @@ import type { Server } from '../../servers.ts'
 import type { Delivered } from './answer.ts'
 import type { McpContext } from './context.ts'
 import { inspectInbound, withReceipt } from './inbound.ts'
+import { withVettedInstructions } from './instructions.ts'
 import { definitionsIn, filterListing } from './listing.ts'
 import type { Message } from './message.ts'
 import type { Received } from './receive.ts'
 import type { UpstreamRequest } from './upstream.ts'
-import { withVettedInstructions } from './instructions.ts'
 
 /** Stage 16 for one exchange: what each message of the upstream becomes on its way to the client. */
 export function deliverer(
@@ -29,7 +29,11 @@ export function deliverer(
   }
   const answerUpstream = (text: string) => {
     const quiet = { head() {}, json() {}, event: () => true, end() {} }
-    server.upstream.send({ ...request, method: 'POST', body: text, id: undefined, opens: false }, quiet, exchange.signal)
+    server.upstream.send(
+      { ...request, method: 'POST', body: text, id: undefined, opens: false },
+      quiet,
+      exchange.signal,
+    )
   }
 
   return (text) => {
@@ -74,15 +78,21 @@ export function deliverer(
             definitions: definitionsIn(message.result, lists.member),
           })
     const filtered = filterListing(text, message.result, lists, server.name, facts.grant, views)
-    return { kind: 'pass', message, text: present(withReceipt(filtered, message, context.logOrigin, facts.intent), message) }
+    return {
+      kind: 'pass',
+      message,
+      text: present(withReceipt(filtered, message, context.logOrigin, facts.intent), message),
+    }
   }
 }
 
 /** A server that says its definitions changed is asked again before the next call. */
 function noteChange(message: Message, server: Server): void {
   if (message.type !== 'notification') return
-  if (message.method === 'notifications/tools/list_changed' || message.method === 'notifications/prompts/list_changed') {
+  if (
+    message.method === 'notifications/tools/list_changed' ||
+    message.method === 'notifications/prompts/list_changed'
+  ) {
     server.staleSince = performance.now()
   }
 }
-

@@ -42,11 +42,7 @@ const HTTP_CODES: ReadonlySet<ReasonCode> = new Set([
  * The answer for a denied request. A denied tools/call is a tool result with `isError`, so that the model can tell the person what
  * happened and go on; anything else is a JSON-RPC error. Both carry the reason code, a sentence and the next step.
  */
-export function denialAnswer(
-  why: Reason,
-  asked: Asked,
-  recorded: LogPosition | undefined,
-): DenialAnswer {
+export function denialAnswer(why: Reason, asked: Asked, recorded: LogPosition | undefined): DenialAnswer {
   const decision = {
     verdict: 'deny',
     code: why.code,
@@ -57,7 +53,8 @@ export function denialAnswer(
       : {}),
     ...(recorded ? { index: recorded.index, leaf: recorded.leaf } : {}),
   }
-  const retry = status(why) === 429 || status(why) === 503 ? { 'retry-after': String(why.details.seconds ?? 1) } : {}
+  const retry =
+    status(why) === 429 || status(why) === 503 ? { 'retry-after': String(why.details.seconds ?? 1) } : {}
   if (asked.method === 'tools/call' && asked.id !== undefined && isForTheModel(why)) {
     const text = `Ostiary denied this call [${why.code}]. ${decision.reason} ${decision.next}`
     return answer(200, retry, {

@@ -1,10 +1,10 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import { newId } from '../../../lib/id.ts'
 import type { Action } from '../../../model/action.ts'
 import type { Principal } from '../../../model/principal.ts'
 import type { Reason } from '../../../model/reasons.ts'
 import { reason } from '../../../model/reasons.ts'
 import { Refusal, refuse } from '../../../model/refusal.ts'
-import { newId } from '../../../lib/id.ts'
 import type { Exchange, Facts } from '../../exchange.ts'
 import { readBody } from '../../http-body.ts'
 import type { Open } from '../../in-flight.ts'
@@ -26,7 +26,8 @@ import type { UpstreamRequest } from './upstream.ts'
 import { VerifiedAt, verifier } from './verification.ts'
 
 /** Request headers that an MCP server is meant to see; everything else stays here. */
-const PASSED = /^(?:mcp-protocol-version|mcp-method|mcp-name|mcp-param-.{1,100}|last-event-id|accept|accept-language)$/
+const PASSED =
+  /^(?:mcp-protocol-version|mcp-method|mcp-name|mcp-param-.{1,100}|last-event-id|accept|accept-language)$/
 
 /** One request for one server, read. The aggregate endpoint makes several of one HTTP request. */
 export interface Work {
@@ -187,7 +188,12 @@ export class McpEndpoint {
   }
 
   /** What stands against the request once its author is known. */
-  #objection(work: Work, server: Server | undefined, principal: Principal, task: string | undefined): Reason | undefined {
+  #objection(
+    work: Work,
+    server: Server | undefined,
+    principal: Principal,
+    task: string | undefined,
+  ): Reason | undefined {
     const { action, received, session } = work
     const limit = this.#c.limits().inFlight
     const subject = {
@@ -237,13 +243,16 @@ const askedOf = ({ action, received }: Work): Asked => ({
 
 export function bodilessMethod(req: IncomingMessage): 'GET' | 'DELETE' {
   const { method } = req
-  if ((method === 'GET' || method === 'DELETE') && req.headers['mcp-protocol-version'] !== '2026-07-28') return method
+  if ((method === 'GET' || method === 'DELETE') && req.headers['mcp-protocol-version'] !== '2026-07-28')
+    return method
   return refuse('HTTP_METHOD_REFUSED', { method: String(method).slice(0, 20) })
 }
 
 /** The parts of a message that carry content; the envelope is the gateway's own business. */
 function outgoingOf({ message }: Received): unknown {
-  return message.type === 'response' ? [message.result ?? null, message.error ?? null] : (message.params ?? null)
+  return message.type === 'response'
+    ? [message.result ?? null, message.error ?? null]
+    : (message.params ?? null)
 }
 
 function passedHeaders(headers: IncomingHttpHeaders): Record<string, string> {

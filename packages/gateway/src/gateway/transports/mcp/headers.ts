@@ -53,7 +53,11 @@ export function paramHeaders(inputSchema: unknown): readonly ParamHeader[] {
     if (!isObject(schema) || path.length > 8) return
     const name = schema['x-mcp-header']
     if (typeof name === 'string' && path.length > 0) {
-      found.push({ header: `mcp-param-${name.toLowerCase()}`, path, type: schema.type as ParamHeader['type'] })
+      found.push({
+        header: `mcp-param-${name.toLowerCase()}`,
+        path,
+        type: schema.type as ParamHeader['type'],
+      })
     }
     if (isObject(schema.properties)) {
       for (const [key, child] of Object.entries(schema.properties)) walk(child, [...path, key])
@@ -77,7 +81,8 @@ export function checkParamHeaders(
       continue
     }
     if (header === undefined) return mismatch(param.header, param.path.join('.'))
-    const same = typeof value === 'number' ? header !== '' && Number(header) === value : header === String(value)
+    const same =
+      typeof value === 'number' ? header !== '' && Number(header) === value : header === String(value)
     if (!same) return mismatch(param.header, param.path.join('.'))
   }
   return undefined

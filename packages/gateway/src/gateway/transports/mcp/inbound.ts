@@ -1,13 +1,13 @@
-import { addMember } from '../../../lib/json-splice.ts'
-import { parseReceived } from '../../../lib/strict-json.ts'
-import type { Json } from '../../../model/json.ts'
-import { isObject } from '../../../model/json.ts'
-import { Refusal, refuse } from '../../../model/refusal.ts'
-import type { Reason } from '../../../model/reasons.ts'
-import { reason } from '../../../model/reasons.ts'
 import type { MayAsk } from '../../../config/schema.ts'
 import type { Scanner } from '../../../firewall/scanner.ts'
+import { addMember } from '../../../lib/json-splice.ts'
+import { parseReceived } from '../../../lib/strict-json.ts'
 import type { LogPosition } from '../../../model/evidence.ts'
+import type { Json } from '../../../model/json.ts'
+import { isObject } from '../../../model/json.ts'
+import type { Reason } from '../../../model/reasons.ts'
+import { reason } from '../../../model/reasons.ts'
+import { Refusal, refuse } from '../../../model/refusal.ts'
 import type { Id, Message } from './message.ts'
 import { readMessage } from './message.ts'
 import { META, SERVER_NOTIFICATIONS, SERVER_REQUESTS } from './methods.ts'
@@ -46,7 +46,10 @@ export function inspectInbound(text: string, rules: InboundRules): Inbound {
     if (message.id === undefined ? message.error === undefined : message.id !== rules.requestId) {
       return {
         kind: 'drop',
-        reason: reason('UPSTREAM_PROTOCOL', { server: rules.server, detail: 'it answered a request that was not asked' }),
+        reason: reason('UPSTREAM_PROTOCOL', {
+          server: rules.server,
+          detail: 'it answered a request that was not asked',
+        }),
         method: 'response',
       }
     }
@@ -131,4 +134,3 @@ export function withReceipt(text: string, message: Message, origin: string, inte
   if ('_meta' in message.result) refuse('UPSTREAM_PROTOCOL', { detail: 'its `_meta` is not an object' })
   return addMember(text, ['result'], '_meta', `{${JSON.stringify(META.receipt)}:${receipt}}`)
 }
-

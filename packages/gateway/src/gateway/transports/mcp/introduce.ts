@@ -1,8 +1,8 @@
+import type { Injection } from '../../../credentials/broker.ts'
 import type { Era } from '../../../model/action.ts'
 import type { JsonObject } from '../../../model/json.ts'
 import { isObject } from '../../../model/json.ts'
 import { Refusal } from '../../../model/refusal.ts'
-import type { Injection } from '../../../credentials/broker.ts'
 import type { Server } from '../../servers.ts'
 import type { Line } from './verify.ts'
 import { ask, listAll } from './verify.ts'
@@ -24,7 +24,11 @@ const PROBE_MS = 5000
  * Meets a server: finds its era (modern first), reads instructions, tools and prompts, and leaves.
  * @throws Refusal TOOL_UNVERIFIED when the server cannot be asked
  */
-export async function introduce(server: Server, injection: Injection, signal: AbortSignal): Promise<Introduction> {
+export async function introduce(
+  server: Server,
+  injection: Injection,
+  signal: AbortSignal,
+): Promise<Introduction> {
   const line = (era: Era): Line => ({
     server,
     era,

@@ -1,8 +1,8 @@
+import type { CompiledGrant } from '../../../grants/compile.ts'
 import { replaceValue } from '../../../lib/json-splice.ts'
 import type { Json, JsonObject } from '../../../model/json.ts'
 import { isObject } from '../../../model/json.ts'
-import type { CompiledGrant } from '../../../grants/compile.ts'
-import type { ToolView } from '../../../registry2/tools.ts'
+import type { ToolView } from '../../../registry/tools.ts'
 import type { MethodRow } from './methods.ts'
 
 /** Definitions in a list result, as objects; members that are none are left out. */

@@ -8,7 +8,12 @@ export type Id = string | number
 
 /** One JSON-RPC 2.0 message, told apart by its members. */
 export type Message =
-  | { readonly type: 'request'; readonly id: Id; readonly method: string; readonly params: JsonObject | undefined }
+  | {
+      readonly type: 'request'
+      readonly id: Id
+      readonly method: string
+      readonly params: JsonObject | undefined
+    }
   | { readonly type: 'notification'; readonly method: string; readonly params: JsonObject | undefined }
   | {
       readonly type: 'response'
@@ -55,7 +60,9 @@ export function readMessage(value: Json): Message {
 function readId(id: Json): Id {
   if (typeof id === 'string' && id.length <= 200) return id
   if (typeof id === 'number' && Number.isInteger(id)) return id
-  return refuse('MESSAGE_INVALID', { detail: '`id` must be an integer or a string of at most 200 characters' })
+  return refuse('MESSAGE_INVALID', {
+    detail: '`id` must be an integer or a string of at most 200 characters',
+  })
 }
 
 /**

@@ -7,7 +7,11 @@ export interface MethodRow {
   /** The member of `params` that names the target, also carried by the `Mcp-Name` header in the modern era. */
   readonly target?: 'name' | 'uri'
   /** Member of the result that lists definitions to filter, with the kind a grant knows them by. */
-  readonly lists?: { readonly member: string; readonly kind: 'tool' | 'prompt' | 'resource'; readonly key: string }
+  readonly lists?: {
+    readonly member: string
+    readonly kind: 'tool' | 'prompt' | 'resource'
+    readonly key: string
+  }
   /** The gateway answers the aggregate endpoint itself. */
   readonly notification?: true
 }

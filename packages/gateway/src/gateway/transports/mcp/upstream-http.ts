@@ -95,7 +95,10 @@ function dispatch(
       },
       onResponseStart(_controller, status, headers) {
         if (ended || status < 200) return
-        const type = String(headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase()
+        const type = String(headers['content-type'] ?? '')
+          .split(';')[0]
+          ?.trim()
+          .toLowerCase()
         kind = type === 'text/event-stream' ? 'sse' : type === 'application/json' ? 'json' : 'empty'
         const session = headers['mcp-session-id']
         sink.head({ status, kind, session: typeof session === 'string' ? session : undefined })
@@ -149,6 +152,7 @@ function plain(code: string): string {
   if (code === 'ECONNREFUSED') return 'the connection was refused'
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'its name does not resolve'
   if (code === 'UND_ERR_CONNECT_TIMEOUT') return 'the connection timed out'
-  if (code.startsWith('CERT_') || code.includes('TLS') || code.includes('CERT')) return 'its certificate was refused'
+  if (code.startsWith('CERT_') || code.includes('TLS') || code.includes('CERT'))
+    return 'its certificate was refused'
   return 'the connection failed'
 }

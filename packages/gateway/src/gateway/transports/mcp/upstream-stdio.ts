@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import type { Json } from '../../../model/json.ts'
-import { isObject } from '../../../model/json.ts'
 import { replaceValue } from '../../../lib/json-splice.ts'
 import type { SseEvent } from '../../../lib/sse.ts'
+import type { Json } from '../../../model/json.ts'
+import { isObject } from '../../../model/json.ts'
 import type { Id } from './message.ts'
 import type { Launch } from './stdio-child.ts'
 import { StdioChild } from './stdio-child.ts'
@@ -206,7 +206,9 @@ function onLine(session: Session, text: string): void {
   const open = [...session.pending.values()]
   const owner =
     value.method === 'notifications/progress'
-      ? open.find((pending) => pending.progressToken !== undefined && pending.progressToken === params?.progressToken)
+      ? open.find(
+          (pending) => pending.progressToken !== undefined && pending.progressToken === params?.progressToken,
+        )
       : open.at(-1)
   if (owner) stream(session, owner, text)
   else if (session.stream) session.stream.sink.event(asEvent(text))
@@ -241,7 +243,11 @@ function cancel(session: Session, requestId: Id, reason: string): void {
   )
 }
 
-const asEvent = (text: string): SseEvent => ({ raw: `event: message\ndata: ${text}`, event: 'message', data: text })
+const asEvent = (text: string): SseEvent => ({
+  raw: `event: message\ndata: ${text}`,
+  event: 'message',
+  data: text,
+})
 
 /** Line breaks in valid JSON stand only between tokens, so a space says the same. */
 const oneLine = (text: string): string => text.replace(/[\r\n]+/g, ' ')

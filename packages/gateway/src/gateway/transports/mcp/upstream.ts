@@ -1,6 +1,6 @@
-import type { Era } from '../../../model/action.ts'
 import type { Injection } from '../../../credentials/broker.ts'
 import type { SseEvent } from '../../../lib/sse.ts'
+import type { Era } from '../../../model/action.ts'
 import type { Id } from './message.ts'
 
 /** One HTTP-shaped exchange with an MCP server, whatever its transport. */

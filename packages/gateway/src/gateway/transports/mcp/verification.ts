@@ -66,7 +66,10 @@ export function verifier(
       // A definition that is no longer offered cannot have been called with the pinned one in mind.
       if (!definitions.some((definition) => definition.name === action.name)) {
         throw new Refusal(
-          reason('TOOL_UNVERIFIED', { tool: `${server.name}/${action.name}`, detail: 'the server no longer offers it' }),
+          reason('TOOL_UNVERIFIED', {
+            tool: `${server.name}/${action.name}`,
+            detail: 'the server no longer offers it',
+          }),
         )
       }
       seen.set(key, startedAt)

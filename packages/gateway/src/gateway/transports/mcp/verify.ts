@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
+import type { Injection } from '../../../credentials/broker.ts'
+import { parseReceived } from '../../../lib/strict-json.ts'
 import type { Era } from '../../../model/action.ts'
 import type { JsonObject } from '../../../model/json.ts'
 import { isObject } from '../../../model/json.ts'
 import { refuse } from '../../../model/refusal.ts'
-import type { Injection } from '../../../credentials/broker.ts'
-import { parseReceived } from '../../../lib/strict-json.ts'
 import type { Server } from '../../servers.ts'
 import { definitionsIn } from './listing.ts'
 import { META, MODERN_VERSIONS } from './methods.ts'
@@ -109,7 +109,11 @@ export async function listAll(line: Line, kind: 'tool' | 'prompt'): Promise<read
 }
 
 const explain = (failure: UpstreamFailure): string =>
-  'detail' in failure ? failure.detail : failure.code === 'UPSTREAM_TIMEOUT' ? 'it did not answer in time' : 'it was stopped'
+  'detail' in failure
+    ? failure.detail
+    : failure.code === 'UPSTREAM_TIMEOUT'
+      ? 'it did not answer in time'
+      : 'it was stopped'
 
 function rpcError(value: unknown): string {
   const error = isObject(value) && isObject(value.error) ? value.error : {}

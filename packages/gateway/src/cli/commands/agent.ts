@@ -1,0 +1,167 @@
+import { Agent, enrol } from '@ostiary/agent'
+import { Command } from 'commander'
+import { contextOf, show, table, time } from '../context.ts'
+
+interface AgentView {
+  readonly id: string
+  readonly name: string
+  readonly sponsor: string
+  readonly purpose: string
+  readonly status: string
+}
+
+interface InstanceView {
+  readonly id: string
+  readonly host: string
+  readonly status: string
+  readonly enrolled_at: number
+  readonly keys: readonly { jkt: string; state: string }[]
+}
+
+export function agentCommand(): Command {
+  const agent = new Command('agent').description('Agents and their instances: who may act at all.')
+  agent
+    .command('list')
+    .description('List agents.')
+    .action(async (_options, command: Command) => {
+      const context = contextOf(command)
+      const { agents } = await context.control().call<{ agents: AgentView[] }>('GET', '/agents')
+      show(context, 'AgentList', { agents }, () =>
+        agents.length === 0
+          ? 'No agents yet. Add one: ostiary agent add <name> --sponsor <person>'
+          : table(
+              ['NAME', 'STATUS', 'SPONSOR', 'PURPOSE'],
+              agents.map((a) => [a.name, a.status, a.sponsor, a.purpose]),
+            ),
+      )
+    })
+  agent
+    .command('add')
+    .description('Add an agent. Every agent has a sponsor: the person who answers for it.')
+    .argument('<name>')
+    .requiredOption('--sponsor <person>', 'e.g. an e-mail address')
+    .option('--purpose <text>', 'what it is for', '')
+    .action(async (name: string, options: { sponsor: string; purpose: string }, command: Command) => {
+      const context = contextOf(command)
+      const { agent: added } = await context
+        .control()
+        .call<{ agent: AgentView }>('POST', '/agents', { name, ...options })
+      show(
+        context,
+        'Agent',
+        { agent: added },
+        () => `Added ${name}. Enrol an instance: ostiary agent enrol ${name}`,
+      )
+    })
+  agent
+    .command('show')
+    .description('Show an agent and its instances.')
+    .argument('<name>')
+    .action(async (name: string, _options, command: Command) => {
+      const context = contextOf(command)
+      const found = await context
+        .control()
+        .call<{ agent: AgentView; instances: InstanceView[] }>('GET', `/agents/${encodeURIComponent(name)}`)
+      show(context, 'AgentDetails', found, () => {
+        const { agent: a, instances } = found
+        const rows = instances.map((i) => [
+          i.id,
+          i.status,
+          i.host,
+          time(i.enrolled_at),
+          i.keys.map((key) => `${key.jkt.slice(0, 8)}… ${key.state}`).join(', '),
+        ])
+        return `${a.name}: ${a.status}, sponsor ${a.sponsor}${a.purpose ? `, ${a.purpose}` : ''}\n${table(['INSTANCE', 'STATUS', 'HOST', 'ENROLLED', 'KEYS'], rows)}`
+      })
+    })
+  agent
+    .command('enrol')
+    .description('Make a one-time code with which one instance can join within ten minutes.')
+    .argument('<name>')
+    .action(async (name: string, _options, command: Command) => {
+      const context = contextOf(command)
+      const issued = await context
+        .control()
+        .call<{ code: string; expires_at: number; issuer: string }>(
+          'POST',
+          `/agents/${encodeURIComponent(name)}/enrol`,
+        )
+      show(
+        context,
+        'EnrolmentCode',
+        issued,
+        () =>
+          `${issued.code}\n\nGood once, until ${time(issued.expires_at)} UTC. Where the agent runs:\n  ostiary agent join --gateway ${issued.issuer} --state <folder>   (it asks for the code)`,
+      )
+    })
+  agent
+    .command('join')
+    .description('Enrol this machine as an instance: makes a key that never leaves the state folder.')
+    .requiredOption('--gateway <url>', 'base address of the gateway')
+    .requiredOption('--state <folder>', 'private folder for the key')
+    .option('--code <code>', 'one-time code; read from standard input when left out')
+    .action(async (options: { gateway: string; state: string; code?: string }, command: Command) => {
+      const context = contextOf(command)
+      const code = options.code ?? (await readLine(context.say))
+      const identity = await enrol({ gateway: options.gateway, stateDir: options.state, code })
+      show(
+        context,
+        'Instance',
+        identity,
+        () => `Enrolled as ${identity.instance}. The key is in ${options.state}.`,
+      )
+    })
+  agent
+    .command('rotate')
+    .description('Give this instance a new key; the old one stays good for five minutes.')
+    .requiredOption('--state <folder>', 'private folder of the instance')
+    .action(async (options: { state: string }, command: Command) => {
+      const context = contextOf(command)
+      await using own = new Agent({ stateDir: options.state })
+      const rotated = await own.rotateKey()
+      show(
+        context,
+        'KeyRotated',
+        rotated,
+        () => `The new key is ${rotated.jkt}; the old one ends at ${time(rotated.retiring_until)} UTC.`,
+      )
+    })
+  for (const [verb, description] of [
+    ['suspend', 'Stop an agent until it is resumed: tasks end, tokens die, nothing new is granted.'],
+    ['resume', 'Let a suspended agent open tasks again. Ended tasks stay ended.'],
+    ['revoke', 'Stop an agent for ever.'],
+  ] as const) {
+    agent
+      .command(verb)
+      .description(description)
+      .argument('<name>')
+      .action(async (name: string, _options, command: Command) => {
+        const context = contextOf(command)
+        const { agent: changed } = await context
+          .control()
+          .call<{ agent: AgentView }>('POST', `/agents/${encodeURIComponent(name)}/${verb}`)
+        show(context, 'Agent', { agent: changed }, () => `${name} is ${changed.status}.`)
+      })
+  }
+  agent
+    .command('revoke-instance')
+    .description('Stop one instance for ever: its next call is refused, its open calls end.')
+    .argument('<instance>')
+    .action(async (id: string, _options, command: Command) => {
+      const context = contextOf(command)
+      await context.control().call('POST', `/instances/${encodeURIComponent(id)}/revoke`)
+      show(context, 'InstanceRevoked', { instance: id }, () => `${id} is revoked.`)
+    })
+  return agent
+}
+
+/** A code on the command line would be in the process list and the shell's history. */
+async function readLine(say: (text: string) => void): Promise<string> {
+  if (process.stdin.isTTY) say('One-time code:')
+  let text = ''
+  for await (const chunk of process.stdin) {
+    text += String(chunk)
+    if (text.includes('\n')) break
+  }
+  return text.trim()
+}

@@ -1,0 +1,139 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { canonicalize, verifyLog, verifyReceipt } from '@ostiary/evidence'
+import { Command } from 'commander'
+import type { CliContext } from '../context.ts'
+import { contextOf, dataDirOf, show, time } from '../context.ts'
+import { CommandFailed, EXIT } from '../exit.ts'
+
+interface EntryView {
+  readonly index: number
+  readonly ts: number
+  readonly type: string
+  readonly actor: { kind: string; agent?: string; operator?: string }
+  readonly data: Readonly<Record<string, unknown>>
+}
+
+export function auditCommand(): Command {
+  const audit = new Command('audit').description(
+    'The log: what was asked, decided and done, provable to anyone.',
+  )
+  audit
+    .command('tail')
+    .description('Print the newest entries.')
+    .option('-n, --count <number>', 'how many', '20')
+    .option('-f, --follow', 'go on printing as entries come')
+    .action(async (options: { count: string; follow?: boolean }, command: Command) => {
+      const context = contextOf(command)
+      let next = await print(context, `count=${encodeURIComponent(options.count)}`)
+      while (options.follow) {
+        await new Promise((resolve) => setTimeout(resolve, 500))
+        next = await print(context, `from=${next}&count=1000`, next)
+      }
+    })
+  audit
+    .command('show')
+    .description('Show one entry with its proof.')
+    .argument('<index>')
+    .option('--receipt <file>', 'write an offline-verifiable receipt')
+    .action(async (index: string, options: { receipt?: string }, command: Command) => {
+      const context = contextOf(command)
+      const found = await context
+        .control()
+        .call<{ index: number; leaf: string; entry: object; receipt: string }>(
+          'GET',
+          `/audit/entries/${encodeURIComponent(index)}`,
+        )
+      if (options.receipt !== undefined) await writeFile(options.receipt, found.receipt)
+      show(
+        context,
+        'AuditEntry',
+        found,
+        () => `${JSON.stringify(found.entry, null, 2)}\n\nleaf ${found.leaf}\n\n${found.receipt}`,
+      )
+    })
+  audit
+    .command('verify')
+    .description('Verify the whole log from its files, or one receipt. Needs no running gateway.')
+    .option('--log <folder>', 'folder of the log; that of this gateway when left out')
+    .option('--held <file>', 'a checkpoint you kept: the log must be an extension of it')
+    .option('--vkey <key>', 'public key of the log, from a source you trust')
+    .option('--receipt <file>', 'verify this receipt instead, with --entry')
+    .option('--entry <file>', 'the entry the receipt is for, as JSON')
+    .action(async (options: VerifyOptions, command: Command) => {
+      const context = contextOf(command)
+      const dir = options.log ?? join(dataDirOf(context.configPath), 'log')
+      const vkey = options.vkey ?? (await read(join(dir, 'vkey'))).toString('utf8').trim()
+      if (options.receipt !== undefined) return await checkReceipt(context, options, vkey)
+      const report = await verifyLog((path) => readFile(join(dir, path)).catch(() => undefined), {
+        vkey,
+        ...(options.held === undefined ? {} : { held: (await read(options.held)).toString('utf8') }),
+      })
+      show(context, 'AuditReport', report, () =>
+        report.ok
+          ? `The log is whole: ${report.size} entries, root ${report.root}${options.held ? ', an extension of the checkpoint you kept' : ''}.`
+          : report.problems
+              .map((p) => `${p.kind}${p.index === undefined ? '' : ` at entry ${p.index}`}: ${p.detail}`)
+              .join('\n'),
+      )
+      if (!report.ok)
+        throw new CommandFailed('The log does not verify. Keep the folder as evidence.', EXIT.unverified)
+    })
+  return audit
+}
+
+interface VerifyOptions {
+  readonly log?: string
+  readonly held?: string
+  readonly vkey?: string
+  readonly receipt?: string
+  readonly entry?: string
+}
+
+async function checkReceipt(context: CliContext, options: VerifyOptions, vkey: string): Promise<void> {
+  if (options.entry === undefined) throw new CommandFailed('Give the entry with --entry.', EXIT.usage)
+  const entry = JSON.parse((await read(options.entry)).toString('utf8')) as { entry?: unknown }
+  const check = await verifyReceipt({
+    receipt: (await read(options.receipt as string)).toString('utf8'),
+    entry: Buffer.from(canonicalize(entry.entry ?? entry)),
+    vkey,
+  })
+  show(context, 'ReceiptCheck', check, () =>
+    check.ok
+      ? `The entry is number ${check.index} of ${check.size} in the log.`
+      : `The receipt does not verify: ${check.problem}.`,
+  )
+  if (!check.ok) throw new CommandFailed('', EXIT.unverified)
+}
+
+async function print(context: CliContext, query: string, from = 0): Promise<number> {
+  const lines = (await context.control().text('GET', `/audit/entries?${query}`)).split('\n').filter(Boolean)
+  let next = from
+  for (const line of lines) {
+    const entry = JSON.parse(line) as EntryView
+    context.out(context.json ? line : summary(entry))
+    next = entry.index + 1
+  }
+  return next
+}
+
+function summary({ index, ts, type, actor, data }: EntryView): string {
+  const who = actor.operator ?? actor.agent ?? 'gateway'
+  const what = ['server', 'name', 'method', 'code', 'result', 'template', 'end', 'scope', 'target']
+    .flatMap((key) =>
+      data[key] === undefined
+        ? []
+        : [
+            `${key}=${String(data[key])
+              .replace(/\p{Cc}/gu, '\ufffd')
+              .slice(0, 80)}`,
+          ],
+    )
+    .join(' ')
+  return `${String(index).padStart(6)}  ${time(ts)}  ${type.padEnd(17)}  ${who}  ${what}`.trimEnd()
+}
+
+const read = (path: string): Promise<Buffer> =>
+  readFile(path).catch(() => {
+    throw new CommandFailed(`${path} cannot be read.`, EXIT.usage)
+  })

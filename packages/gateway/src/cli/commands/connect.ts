@@ -1,0 +1,38 @@
+import { Agent, connect } from '@ostiary/agent'
+import { Command } from 'commander'
+
+export const connectCommand = (): Command =>
+  new Command('connect')
+    .description(
+      'The stdio bridge: an MCP client runs this, and its messages go through the gateway under a task.',
+    )
+    .argument('[server]', 'server to reach; all that the task covers when left out')
+    .requiredOption('--task <template>', 'task template to open')
+    .requiredOption('--state <folder>', 'private folder of the enrolled instance')
+    .option('--purpose <text>', 'why, in your words')
+    .option('--subject <id>', 'what or whom the task is about')
+    .action(
+      async (
+        server: string | undefined,
+        options: { task: string; state: string; purpose?: string; subject?: string },
+      ) => {
+        await using agent = new Agent({ stateDir: options.state })
+        const stop = new AbortController()
+        for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+          process.once(signal, () => stop.abort())
+        await connect({
+          agent,
+          server,
+          task: {
+            template: options.task,
+            ...(options.purpose === undefined ? {} : { purpose: options.purpose }),
+            ...(options.subject === undefined ? {} : { subject: options.subject }),
+          },
+          input: process.stdin,
+          output: process.stdout,
+          say: (text) => process.stderr.write(`ostiary: ${text}\n`),
+          signal: stop.signal,
+        })
+        process.stdin.destroy()
+      },
+    )

@@ -1,0 +1,156 @@
+import { Command } from 'commander'
+import type { CliContext } from '../context.ts'
+import { contextOf, show, table } from '../context.ts'
+import { CommandFailed, EXIT } from '../exit.ts'
+
+interface ToolRow {
+  readonly ref: string
+  readonly status: string
+  readonly title: string
+  readonly findings: number
+}
+
+export function toolCommand(): Command {
+  const tool = new Command('tool').description('The registry: which tools may be used at all.')
+  tool
+    .command('list')
+    .description('List tools and prompts with their status.')
+    .option('--status <status>', 'proposed, approved, quarantined or rejected')
+    .option('--server <name>')
+    .action(async (options: { status?: string; server?: string }, command: Command) => {
+      const context = contextOf(command)
+      const query = new URLSearchParams(options as Record<string, string>)
+      const { tools } = await context.control().call<{ tools: ToolRow[] }>('GET', `/tools?${query}`)
+      show(context, 'ToolList', { tools }, () =>
+        tools.length === 0
+          ? 'No tools are known. Register servers under `servers` in ostiary.yaml, then: ostiary tool refresh'
+          : table(
+              ['TOOL', 'STATUS', 'LOOK', 'TITLE'],
+              tools.map((t) => [t.ref, t.status, t.findings > 0 ? `${t.findings}!` : '', t.title]),
+            ),
+      )
+    })
+  tool
+    .command('show')
+    .description('Show one definition as its server gives it, and what to look at before approving it.')
+    .argument('<tool>', 'server/tool or server/prompt:name')
+    .action(async (ref: string, _options, command: Command) => {
+      const context = contextOf(command)
+      const { tool: found } = await context.control().call<{ tool: ToolDetails }>('GET', path(ref))
+      show(context, 'Tool', found, () => describe(found))
+    })
+  tool
+    .command('diff')
+    .description('Show what changed since a tool was approved.')
+    .argument('<tool>')
+    .action(async (ref: string, _options, command: Command) => {
+      const context = contextOf(command)
+      const { diff } = await context.control().call<{ diff: Change[] }>('GET', `${path(ref)}/diff`)
+      show(context, 'ToolDiff', { tool: ref, diff }, () =>
+        diff.length === 0
+          ? `${ref} is as it was approved, or was never approved.`
+          : diff
+              .map((c) => `${c.path}\n  - ${c.before ?? '(absent)'}\n  + ${c.after ?? '(absent)'}`)
+              .join('\n'),
+      )
+    })
+  tool
+    .command('approve')
+    .description('Approve a tool as it was last seen. server/* approves every proposal of a server.')
+    .argument('<tool...>')
+    .option('--note <text>', 'why, for the record')
+    .option('--despite', 'although there are findings that need a second look')
+    .action(async (refs: string[], options: { note?: string; despite?: boolean }, command: Command) =>
+      decide(contextOf(command), refs, 'approve', 'approved', options),
+    )
+  tool
+    .command('reject')
+    .description('Reject a tool: it is neither listed nor callable.')
+    .argument('<tool...>')
+    .option('--note <text>', 'why, for the record')
+    .action(async (refs: string[], options: { note?: string }, command: Command) =>
+      decide(contextOf(command), refs, 'reject', 'rejected', options),
+    )
+  tool
+    .command('refresh')
+    .description('Ask servers again what they offer.')
+    .argument('[server]')
+    .action(async (server: string | undefined, _options, command: Command) => {
+      const context = contextOf(command)
+      const { problems } = await context
+        .control()
+        .call<{ problems: { server: string; problem: string }[] }>(
+          'POST',
+          '/tools/refresh',
+          server === undefined ? {} : { server },
+        )
+      show(context, 'ToolRefresh', { problems }, () =>
+        problems.length === 0
+          ? 'All servers answered.'
+          : problems.map((p) => `${p.server}: ${p.problem}`).join('\n'),
+      )
+      if (problems.length > 0) throw new CommandFailed('Some servers could not be asked.', EXIT.unreachable)
+    })
+  return tool
+}
+
+interface Change {
+  readonly path: string
+  readonly before?: string
+  readonly after?: string
+}
+
+interface ToolDetails {
+  readonly ref: string
+  readonly status: string
+  readonly seen: object
+  readonly instructions?: string
+  readonly findings: readonly { level: string; what: string }[]
+  readonly note?: string
+  readonly decided_by?: string
+}
+
+async function decide(
+  context: CliContext,
+  refs: readonly string[],
+  verb: 'approve' | 'reject',
+  past: string,
+  options: { note?: string; despite?: boolean },
+): Promise<void> {
+  const done: string[] = []
+  for (const ref of refs) {
+    const body = {
+      ...(options.note === undefined ? {} : { note: options.note }),
+      ...(options.despite ? { despite: true } : {}),
+    }
+    const { tools } = await context.control().call<{ tools: string[] }>('POST', `${path(ref)}/${verb}`, body)
+    done.push(...tools)
+  }
+  show(context, 'ToolDecision', { [past]: done }, () => `${past}: ${done.join(', ')}`)
+}
+
+function path(ref: string): string {
+  const at = ref.indexOf('/')
+  if (at <= 0) throw new CommandFailed(`Name the tool as server/tool; \`${ref}\` has no server.`, EXIT.usage)
+  return `/tools/${encodeURIComponent(ref.slice(0, at))}/${encodeURIComponent(ref.slice(at + 1))}`
+}
+
+function describe(found: ToolDetails): string {
+  const findings = found.findings.map(
+    (finding) => `  ${finding.level === 'high' ? '!' : '-'} ${finding.what}`,
+  )
+  const decided = found.decided_by ? ` by ${found.decided_by}${found.note ? `: ${found.note}` : ''}` : ''
+  return [
+    `${found.ref}: ${found.status}${decided}`,
+    ...(findings.length > 0 ? ['Look at:', ...findings] : []),
+    ...(found.instructions ? ['Instructions of the server:', escape(found.instructions)] : []),
+    'Definition:',
+    escape(JSON.stringify(found.seen, null, 2)),
+  ].join('\n')
+}
+
+/** What a server wrote must not steer the terminal, nor hide. */
+const escape = (text: string): string =>
+  text.replace(/[\p{Cc}\p{Cf}\u{e0100}-\u{e01ef}]/gu, (char) =>
+    char === '\n' ? char : `\\u{${(char.codePointAt(0) as number).toString(16)}}`,
+  )

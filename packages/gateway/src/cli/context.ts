@@ -1,0 +1,57 @@
+import { dirname, resolve } from 'node:path'
+import type { Command } from 'commander'
+import { loadConfig } from '../config/load.ts'
+import { ControlClient } from './control-client.ts'
+
+/** What every command can reach. */
+export interface CliContext {
+  readonly out: (text: string) => void
+  readonly say: (text: string) => void
+  readonly json: boolean
+  readonly configPath: string
+  /** The operators' interface of the gateway on this data folder. */
+  control(): ControlClient
+}
+
+export function contextOf(command: Command): CliContext {
+  const { json = false, config = 'ostiary.yaml' } = command.optsWithGlobals<{
+    json?: boolean
+    config?: string
+  }>()
+  const configPath = resolve(config)
+  return {
+    out: (text) => process.stdout.write(`${text}\n`),
+    say: (text) => process.stderr.write(`${text}\n`),
+    json,
+    configPath,
+    control: () => new ControlClient(dataDirOf(configPath)),
+  }
+}
+
+/** The data folder also when the rest of the file is wrong: stopping must work with a broken configuration. */
+export function dataDirOf(configPath: string): string {
+  try {
+    return loadConfig(configPath).dataDir
+  } catch {
+    return resolve(dirname(configPath), '.ostiary')
+  }
+}
+
+/** One JSON object with its schema name, or what people read. */
+export function show(context: CliContext, schema: string, value: object, text: () => string): void {
+  context.out(context.json ? JSON.stringify({ schema: `ostiary/v1/${schema}`, ...value }) : text())
+}
+
+/** Columns as wide as their widest cell; control characters made visible, since names come from servers. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const clean = rows.map((row) => row.map((cell) => cell.replace(/\p{Cc}|\p{Cf}/gu, '\ufffd')))
+  const width = head.map((title, i) => Math.max(title.length, ...clean.map((row) => (row[i] ?? '').length)))
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, i) => (i === cells.length - 1 ? cell : cell.padEnd(width[i] as number)))
+      .join('  ')
+      .trimEnd()
+  return [line(head), ...clean.map(line)].join('\n')
+}
+
+export const time = (ms: number): string => new Date(ms).toISOString().replace('T', ' ').slice(0, 19)
