@@ -42,7 +42,6 @@ export async function openNote(note: string, vkey: VerifierKey): Promise<string 
   if (end < 0 || !note.endsWith('\n')) return undefined
   const text = note.slice(0, end + 1)
   const lines = note.slice(end + 2, -1).split('\n')
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the specification forbids them
   if (lines.length > MAX_SIGNATURES || /[\u0000-\u0009\u000b-\u001f]/.test(note)) return undefined
   let signed = false
   for (const line of lines) {

@@ -156,7 +156,7 @@ export class AuditLog implements Recorder {
 
   /** Brings everything durable into tiles and signs a checkpoint over it. */
   async publish(): Promise<void> {
-    while (this.#publishing) await this.#publishing
+    while (this.#publishing !== undefined) await this.#publishing
     this.#publishing = this.#integrate().finally(() => {
       this.#publishing = undefined
     })
@@ -207,7 +207,7 @@ export class AuditLog implements Recorder {
   async close(): Promise<void> {
     if (this.#closed) return
     clearInterval(this.#timer)
-    while (this.#flushing) await this.#flushing
+    while (this.#flushing !== undefined) await this.#flushing
     this.#closed = true
     await this.publish().catch(() => {})
     await this.#journal.close()

@@ -36,7 +36,7 @@ export class Leases {
     const key = `${task}\n${server}`
     const held = this.#leases.get(key)
     if (held && !(held instanceof Promise)) return held.injection
-    if (held) return held.then((lease) => lease.injection)
+    if (held !== undefined) return held.then((lease) => lease.injection)
     const opening = this.#open(server, task)
     this.#leases.set(key, opening)
     return opening.then(

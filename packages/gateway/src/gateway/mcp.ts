@@ -11,7 +11,7 @@ import { status } from '../model/reasons.ts'
 import { RateLimit } from '../oversight/rate-limit.ts'
 import type { Placement } from '../segments/segments.ts'
 import type { Authority } from './authority.ts'
-import type { Exchange, Facts } from './exchange.ts'
+import type { Facts } from './exchange.ts'
 import type { Route } from './front.ts'
 import type { InFlight } from './in-flight.ts'
 import type { Pipeline } from './pipeline.ts'
@@ -187,7 +187,7 @@ export function mcpContext(p: McpParts): McpContext {
 /** Meets a server once; whoever comes meanwhile waits for the same meeting, and a failed one is tried again by the next. */
 function introduced(p: McpParts, server: Server): void | Promise<void> {
   if (server.met === true) return undefined
-  if (server.met) return server.met
+  if (server.met !== undefined) return server.met
   const meeting = meet(p, server).then(
     () => {
       if (server.met === meeting) server.met = true

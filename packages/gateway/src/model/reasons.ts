@@ -25,11 +25,6 @@ export const REASONS = {
     'The content type must be application/json.',
     'Send JSON with `Content-Type: application/json`.',
   ],
-  ACCEPT_REFUSED: [
-    406,
-    'The Accept header must list application/json and text/event-stream.',
-    'Send both, as MCP requires.',
-  ],
   JSON_INVALID: [400, 'The body is not valid JSON: {detail}.', 'Correct the body.'],
   JSON_NOT_UTF8: [400, 'The body is not valid UTF-8.', 'Encode the body as UTF-8.'],
   JSON_DUPLICATE_KEY: [
@@ -91,11 +86,6 @@ export const REASONS = {
   ],
   TOKEN_INVALID: [401, 'The access token is not one that is in force.', 'Ask for a new token.'],
   TOKEN_EXPIRED: [401, 'The access token has expired.', 'Ask for a new token for the task.'],
-  TOKEN_AUDIENCE: [
-    401,
-    'The access token is not for this resource.',
-    'Ask for a token for the task, not for the control endpoints.',
-  ],
   PROOF_MISSING: [
     401,
     'The request carries no DPoP proof.',
@@ -246,7 +236,6 @@ export const REASONS = {
     'The grant does not allow this value of `{argument}` for {action}: it must {rule}.',
     'Use an allowed value, or open a task whose template allows it.',
   ],
-  GRANT_EXPIRED: [403, 'The grant has expired.', 'Open a new task.'],
   // policy
   POLICY_FORBIDDEN: [
     403,

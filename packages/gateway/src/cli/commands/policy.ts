@@ -21,14 +21,12 @@ export function policyCommand(): Command {
         } catch {
           throw new CommandFailed('--args must be a JSON object.', EXIT.usage)
         }
-        const explained = await context
-          .control()
-          .call<Explanation>('POST', '/policy/explain', {
-            tool,
-            agent: options.agent,
-            template: options.task,
-            args,
-          })
+        const explained = await context.control().call<Explanation>('POST', '/policy/explain', {
+          tool,
+          agent: options.agent,
+          template: options.task,
+          args,
+        })
         show(context, 'PolicyExplanation', explained, () => describe(tool, explained))
         if (explained.verdict === 'deny') throw new CommandFailed('', EXIT.denied)
       },

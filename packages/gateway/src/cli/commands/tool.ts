@@ -143,14 +143,14 @@ function describe(found: ToolDetails): string {
   return [
     `${found.ref}: ${found.status}${decided}`,
     ...(findings.length > 0 ? ['Look at:', ...findings] : []),
-    ...(found.instructions ? ['Instructions of the server:', escape(found.instructions)] : []),
+    ...(found.instructions ? ['Instructions of the server:', revealed(found.instructions)] : []),
     'Definition:',
-    escape(JSON.stringify(found.seen, null, 2)),
+    revealed(JSON.stringify(found.seen, null, 2)),
   ].join('\n')
 }
 
 /** What a server wrote must not steer the terminal, nor hide. */
-const escape = (text: string): string =>
+const revealed = (text: string): string =>
   text.replace(/[\p{Cc}\p{Cf}\u{e0100}-\u{e01ef}]/gu, (char) =>
     char === '\n' ? char : `\\u{${(char.codePointAt(0) as number).toString(16)}}`,
   )

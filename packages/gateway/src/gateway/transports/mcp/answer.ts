@@ -64,17 +64,17 @@ export class Answer implements UpstreamSink {
   }
 
   event(event: SseEvent): boolean {
-    if (this.#queue) {
+    if (this.#queue !== undefined) {
       this.#inOrder(() => this.#one(event))
       return false
     }
     const done = this.#one(event)
-    if (done) this.#inOrder(() => done)
+    if (done !== undefined) this.#inOrder(() => done)
     return !this.#o.res.writableNeedDrain
   }
 
   end(failure?: UpstreamFailure): void {
-    if (this.#queue) this.#inOrder(() => this.#close(failure))
+    if (this.#queue !== undefined) this.#inOrder(() => this.#close(failure))
     else this.#close(failure)
   }
 

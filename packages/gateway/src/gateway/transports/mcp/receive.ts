@@ -39,7 +39,7 @@ export function receive(body: Buffer, headers: IncomingHttpHeaders, server: stri
   if (era === 'legacy') checkLegacyVersion(headers)
   const method = message.type === 'response' ? 'response' : message.method
   const known = CLIENT_METHODS.get(method)
-  const row = known && known.eras.includes(era) && fits(known, message) ? known : undefined
+  const row = known?.eras.includes(era) && fits(known, message) ? known : undefined
   const params = message.type === 'response' ? undefined : message.params
   const target = row?.target === undefined ? undefined : params?.[row.target]
   if (row?.target !== undefined && (typeof target !== 'string' || target.length > 4096)) {

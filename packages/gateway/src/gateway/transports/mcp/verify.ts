@@ -75,7 +75,7 @@ export async function ask(
       },
       event(event) {
         // Only the answer matters here; the caller's own stream carries notifications.
-        if (event.data !== undefined && event.data.includes(id)) found = event.data
+        if (event.data?.includes(id)) found = event.data
         return true
       },
       end(failure) {
