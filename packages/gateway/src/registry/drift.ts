@@ -3,8 +3,6 @@ import { isObject } from '../model/json.ts'
 import { diffLines } from './line-diff.ts'
 import { reveal } from './reveal.ts'
 
-export { reveal as visible } from './reveal.ts'
-
 /** One difference. Texts have invisible characters written as `\u{…}`. */
 export interface Change {
   /** Member names joined by dots, such as `definition.inputSchema.properties.path`. */
