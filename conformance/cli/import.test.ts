@@ -17,7 +17,10 @@ before(async () => {
   gateway = await startGuarded({})
   home = join(gateway.dir, 'home')
   mkdirSync(home)
-  const server = join(import.meta.dirname, '../../node_modules/@modelcontextprotocol/server-everything/dist/index.js')
+  const server = join(
+    import.meta.dirname,
+    '../../node_modules/@modelcontextprotocol/server-everything/dist/index.js',
+  )
   original = `{
   // servers I use
   "mcpServers": {
@@ -62,13 +65,21 @@ test('after the import the client works through the gateway, and its secret is s
   assert.ok(rewritten.includes('// servers I use'))
   assert.equal(ostiary('tool', 'refresh', 'every-thing').status, 0)
   assert.equal(ostiary('tool', 'approve', 'every-thing/*').status, 0)
-  const entry = (JSON.parse(rewritten.replace(/^\s*\/\/.*$/m, '')) as { mcpServers: Record<string, { command: string; args: string[] }> }).mcpServers['Every Thing']
+  const entry = (
+    JSON.parse(rewritten.replace(/^\s*\/\/.*$/m, '')) as {
+      mcpServers: Record<string, { command: string; args: string[] }>
+    }
+  ).mcpServers['Every Thing']
   assert.ok(entry)
   const client = new Client({ name: 'imported', version: '1.0.0' })
   await client.connect(new StdioClientTransport({ ...entry, stderr: 'ignore' }))
   const answer = await client.callTool({ name: 'get-env', arguments: {} })
   // The server got the sealed secret; it may not hand it to the agent.
-  assert.equal((answer._meta?.['io.ostiary/decision'] as { code: string } | undefined)?.code ?? (answer as { isError?: boolean }).isError, 'CONTENT_SECRET')
+  assert.equal(
+    (answer._meta?.['io.ostiary/decision'] as { code: string } | undefined)?.code ??
+      (answer as { isError?: boolean }).isError,
+    'CONTENT_SECRET',
+  )
   const echo = await client.callTool({ name: 'echo', arguments: { message: 'hi' } })
   assert.deepEqual(echo.content, [{ type: 'text', text: 'Echo: hi' }])
   await client.close()

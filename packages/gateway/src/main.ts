@@ -258,7 +258,14 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
       if (lock.scope === 'task') for (const server of servers.all()) server.upstream.stop(lock.target)
     }
   }
-  const apply = async (next: Loaded) => {
+  let applying: Promise<void> = Promise.resolve()
+  /** One change at a time; the watcher and a reload by hand often bring the same one. */
+  const apply = (next: Loaded): Promise<void> => {
+    applying = applying.catch(() => {}).then(() => swap(next))
+    return applying
+  }
+  const swap = async (next: Loaded) => {
+    if (next.digest === now.digest) return
     now = next
     places = placement(next.config)
     rebuildPolicies()
