@@ -75,7 +75,7 @@ export class PolicyEngine {
     if (!slice) return deny(reason('POLICY_ERROR', { detail: 'the action is not in the policy schema' }))
     let input: ReturnType<typeof cedarInput>
     try {
-      input = slice.reads.context ? cedarInput(request.action, slice.types, slice.reads.inputs) : {}
+      input = inputOf(slice, request)
     } catch (error) {
       if (error instanceof Unrepresentable) return deny(reason('POLICY_ERROR', { detail: error.message }))
       throw error
@@ -94,7 +94,7 @@ export class PolicyEngine {
     const slice = this.#slices.get(cedarAction(request.action))
     if (!slice || decision.reasons[0]?.code === 'POLICY_ERROR')
       return { decision, determining: [], couldPermit: [] }
-    const input = slice.reads.context ? cedarInput(request.action, slice.types, slice.reads.inputs) : {}
+    const input = inputOf(slice, request)
     const { ids } = this.#evaluate(slice, request, input)
     const determining = slice.policies.filter((policy) => ids.includes(policy.id))
     const couldPermit =
@@ -141,6 +141,10 @@ export class PolicyEngine {
     return { decision: deny(why), ids: diagnostics.reason }
   }
 }
+
+/** The schema demands the address of a resource; arguments are put before Cedar only where a policy reads them. */
+const inputOf = (slice: Slice, { action }: PolicyRequest): ReturnType<typeof cedarInput> =>
+  slice.reads.context || action.kind === 'resource' ? cedarInput(action, slice.types, slice.reads.inputs) : {}
 
 const isPermit = (policy: ParsedPolicy): boolean => policy.json.effect === 'permit'
 
