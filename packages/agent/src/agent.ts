@@ -1,20 +1,20 @@
-import { randomUUID } from 'node:crypto'
 import type { Dispatcher } from 'undici'
-import { Agent as HttpAgent, request } from 'undici'
-import { InstanceKey } from './key.ts'
-import { GatewayRefusal, GatewayUnreachable, readAnswer } from './problem.ts'
-import { dpopProof } from './proof.ts'
+import { Http } from './http.ts'
+import type { InstanceKey } from './key.ts'
+import { GatewayRefusal, member, noGateway } from './problem.ts'
+import { dpopProof, keyJwt } from './proof.ts'
+import { Keys } from './rotation.ts'
 import type { Identity } from './state.ts'
 import { InstanceState } from './state.ts'
-
-const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
-const REFRESH_EARLY_MS = 30_000
+import type { HeldToken } from './tokens.ts'
+import { issueToken, Tokens } from './tokens.ts'
 
 export interface OpenedTask {
   readonly task: {
     readonly id: string
     readonly template: string
     readonly purpose: string
+    /** Epoch milliseconds. */
     readonly expires_at: number
   }
   readonly grant: { readonly id: string }
@@ -28,202 +28,187 @@ export interface TaskRequest {
   readonly on_behalf_of?: string
 }
 
-interface SendOptions {
+/** A request below the gateway's address. */
+export interface AgentRequest {
   readonly method: 'GET' | 'POST' | 'DELETE'
-  readonly headers: Record<string, string>
-  readonly body?: string
+  readonly headers?: Record<string, string>
+  readonly body?: string | Uint8Array
   readonly signal?: AbortSignal
 }
 
-interface HeldToken {
-  readonly value: string
-  readonly expiresAt: number
+type Authorization = { readonly authorization: string; readonly dpop: string }
+type Target = {
+  readonly method: string
+  readonly url: string
+  readonly body?: string | Uint8Array | undefined
 }
 
 /** One enrolled instance: gets tokens, proves possession on every request, opens and ends tasks. */
 export class Agent implements AsyncDisposable {
   readonly identity: Identity
-  readonly #state: InstanceState
-  readonly #http = new HttpAgent({ bodyTimeout: 0, headersTimeout: 0, connections: 128 })
-  readonly #tokens = new Map<string, Promise<HeldToken>>()
-  #key: InstanceKey
-  #next: InstanceKey | undefined
+  readonly #http: Http
+  readonly #keys: Keys
+  readonly #tokens: Tokens
+  #rotation: Promise<{ jkt: string; retiring_until: number }> | undefined
 
   /** @throws when `stateDir` holds no enrolled instance or its key is not private */
   constructor(options: { stateDir: string }) {
-    this.#state = new InstanceState(options.stateDir)
-    const { identity, key, next } = this.#state.load()
+    const state = new InstanceState(options.stateDir)
+    const { identity, key } = state.load()
     this.identity = identity
-    this.#key = key
-    this.#next = next
+    this.#http = new Http(identity.issuer)
+    this.#keys = new Keys(state, key)
+    this.#tokens = new Tokens((task) =>
+      this.#keys.using((own) => issueToken(this.#http, identity, own, task)),
+    )
   }
 
   /** Thumbprint of the key in use. */
   get thumbprint(): string {
-    return this.#key.thumbprint
+    return this.#keys.current.thumbprint
   }
 
-  async openTask(task: TaskRequest): Promise<OpenedTask> {
-    return await this.#control<OpenedTask>('/v1/tasks', task)
+  /** @throws GatewayRefusal, GatewayUnreachable */
+  async openTask(task: TaskRequest, options: { signal?: AbortSignal } = {}): Promise<OpenedTask> {
+    const answer = await this.#control('/v1/tasks', task, options.signal)
+    const id = member(member(answer, 'task'), 'id')
+    if (typeof id !== 'string' || !Array.isArray(member(answer, 'servers')))
+      throw noGateway(this.identity.issuer)
+    return answer as OpenedTask
   }
 
-  async closeTask(id: string): Promise<void> {
-    this.#tokens.delete(id)
-    await this.#control(`/v1/tasks/${id}/close`, {})
+  /** @throws GatewayRefusal, GatewayUnreachable */
+  async closeTask(id: string, options: { signal?: AbortSignal } = {}): Promise<void> {
+    this.#tokens.forget(id)
+    await this.#control(`/v1/tasks/${encodeURIComponent(id)}/close`, {}, options.signal)
   }
 
   /** A new key; the old one stays good for the gateway's overlap, so requests under way go through. */
-  async rotateKey(): Promise<{ jkt: string; retiring_until: number }> {
-    const next = InstanceKey.create()
-    this.#state.prepareNext(next)
-    this.#next = next
-    const now = Math.floor(Date.now() / 1000)
-    const proof = next.signJwt(
-      { typ: 'ostiary-key+jwt' },
-      { aud: this.identity.issuer, iat: now, exp: now + 60, jti: randomUUID() },
-    )
-    const answer = await this.#control<{ jkt: string; retiring_until: number }>('/v1/keys', {
-      jwk: next.jwk,
-      proof,
+  rotateKey(): Promise<{ jkt: string; retiring_until: number }> {
+    this.#rotation ??= this.#rotate().finally(() => {
+      this.#rotation = undefined
     })
-    this.#promote()
-    return answer
+    return this.#rotation
   }
 
   /**
    * Headers for one request with the token of a task. The proof is for exactly this method, address and body, and good once.
    * @throws GatewayRefusal, GatewayUnreachable
    */
-  async authorize(
-    task: string,
-    request: { method: string; url: string; body?: string | Uint8Array | undefined },
-  ): Promise<Record<string, string>> {
-    const { value } = await this.#token(task)
-    return {
-      authorization: `DPoP ${value}`,
-      dpop: dpopProof(this.#key, { ...request, accessToken: value }),
-    }
+  async authorize(task: string, target: Target): Promise<Authorization> {
+    return authorization(await this.#tokens.get(task), target)
   }
 
   /** Sends a request with the task's token. A token that ended meanwhile is renewed once, when the gateway says so. */
-  async request(
-    task: string,
-    path: string,
-    init: {
-      method: 'GET' | 'POST' | 'DELETE'
-      headers?: Record<string, string>
-      body?: string
-      signal?: AbortSignal
-    },
-  ): Promise<Dispatcher.ResponseData> {
+  async request(task: string, path: string, init: AgentRequest): Promise<Dispatcher.ResponseData> {
     const url = this.identity.issuer + path
-    const send = async () =>
-      await this.#send(url, {
-        method: init.method,
-        headers: {
-          ...init.headers,
-          ...(await this.authorize(task, { method: init.method, url, body: init.body })),
-        },
-        ...(init.body === undefined ? {} : { body: init.body }),
-        ...(init.signal === undefined ? {} : { signal: init.signal }),
-      })
-    const response = await send()
-    const challenge = String(response.headers['www-authenticate'] ?? '')
-    // A 401 is decided before anything happens, so asking again repeats no effect.
-    if (response.statusCode !== 401 || !challenge.includes('error="invalid_token"')) return response
-    await response.body.dump()
-    this.#tokens.delete(task)
-    return await send()
+    return await this.#renewing(
+      task,
+      { method: init.method, url, body: init.body },
+      (proven) => this.#http.send(url, { ...init, headers: { ...init.headers, ...proven } }),
+      (response) => ({
+        status: response.statusCode,
+        challenge: String(response.headers['www-authenticate'] ?? ''),
+        discard: () => response.body.dump(),
+      }),
+    )
+  }
+
+  /**
+   * `fetch` with the task's token, for clients that take one: `(url, init) => agent.fetch(task, url, init)`.
+   * @throws TypeError for any address but the gateway's, and for a body that is a stream, for which no proof can be made
+   */
+  async fetch(task: string, input: string | URL, init: RequestInit = {}): Promise<Response> {
+    const url = new URL(input)
+    if (url.origin !== new URL(this.identity.issuer).origin) {
+      throw new TypeError('The token of a task goes to its gateway and nowhere else.')
+    }
+    const { body = null } = init
+    if (body !== null && typeof body !== 'string' && !(body instanceof Uint8Array)) {
+      throw new TypeError('The body must be a string or bytes.')
+    }
+    const method = (init.method ?? 'GET').toUpperCase()
+    return await this.#renewing(
+      task,
+      { method, url: url.href, body: body ?? undefined },
+      (proven) => {
+        const headers = new Headers(init.headers)
+        for (const [name, value] of Object.entries(proven)) headers.set(name, value)
+        return this.#http.fetch(url, { ...init, method, headers: Object.fromEntries(headers) })
+      },
+      (response) => ({
+        status: response.status,
+        challenge: response.headers.get('www-authenticate') ?? '',
+        discard: async () => await response.body?.cancel(),
+      }),
+    )
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#http.destroy()
+    await this.#http[Symbol.asyncDispose]()
   }
 
-  async #control<T>(path: string, input: object): Promise<T> {
+  async #renewing<R>(
+    task: string,
+    target: Target,
+    send: (proven: Authorization) => Promise<R>,
+    look: (response: R) => { status: number; challenge: string; discard: () => Promise<unknown> },
+  ): Promise<R> {
+    const token = await this.#tokens.get(task)
+    const response = await send(authorization(token, target))
+    const { status, challenge, discard } = look(response)
+    // A 401 is decided before anything happens, so asking again repeats no effect.
+    if (status !== 401 || !challenge.includes('error="invalid_token"')) return response
+    await discard()
+    await this.#tokens.drop(task, token.value)
+    return await send(await this.authorize(task, target))
+  }
+
+  async #control(path: string, input: object, signal?: AbortSignal): Promise<unknown> {
     const url = this.identity.issuer + path
     const body = JSON.stringify(input)
-    const { value } = await this.#token('')
-    const response = await this.#send(url, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        authorization: `DPoP ${value}`,
-        dpop: dpopProof(this.#key, { method: 'POST', url, accessToken: value, body }),
-      },
-      body,
-    })
-    return await readAnswer<T>({ status: response.statusCode, text: () => response.body.text() })
-  }
-
-  /** The token of a task, or with an empty id the one that only opens tasks. One request at a time for each. */
-  async #token(task: string): Promise<HeldToken> {
-    const held = await this.#tokens.get(task)?.catch(() => undefined)
-    if (held && held.expiresAt - REFRESH_EARLY_MS > Date.now()) return held
-    const fresh = this.#issue(task)
-    this.#tokens.set(task, fresh)
-    fresh.catch(() => this.#tokens.delete(task))
-    return await fresh
-  }
-
-  async #issue(task: string): Promise<HeldToken> {
+    const send = async (token: HeldToken) =>
+      await this.#http.control(url, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          ...authorization(token, { method: 'POST', url, body }),
+        },
+        body,
+        signal,
+      })
+    const token = await this.#tokens.get(undefined)
     try {
-      return await this.#issueWith(this.#key, task)
+      return await send(token)
     } catch (error) {
-      // A crash during a rotation can leave the gateway with the new key only.
-      if (!this.#next || !(error instanceof GatewayRefusal) || error.status !== 401) throw error
-      const token = await this.#issueWith(this.#next, task)
-      this.#promote()
-      return token
+      if (!isTokenRefusal(error)) throw error
+      await this.#tokens.drop(undefined, token.value)
+      return await send(await this.#tokens.get(undefined))
     }
   }
 
-  async #issueWith(key: InstanceKey, task: string): Promise<HeldToken> {
-    const { issuer, instance } = this.identity
-    const url = `${issuer}/oauth/token`
-    const now = Math.floor(Date.now() / 1000)
-    const form = new URLSearchParams({
-      grant_type: 'client_credentials',
-      client_assertion_type: ASSERTION_TYPE,
-      client_assertion: key.signJwt(
-        { typ: 'JWT' },
-        { iss: instance, sub: instance, aud: issuer, iat: now, exp: now + 30, jti: randomUUID() },
-      ),
+  async #rotate(): Promise<{ jkt: string; retiring_until: number }> {
+    const { identity } = this
+    const check = (key: InstanceKey) => issueToken(this.#http, identity, key, undefined)
+    const rotated = await this.#keys.rotate(check, async (next) => {
+      const proof = keyJwt(next, { typ: 'ostiary-key+jwt', issuer: identity.issuer, lifeS: 60 })
+      const answer = await this.#control('/v1/keys', { jwk: next.jwk, proof })
+      const until = member(answer, 'retiring_until')
+      if (member(answer, 'jkt') !== next.thumbprint || typeof until !== 'number')
+        throw noGateway(identity.issuer)
+      return { jkt: next.thumbprint, retiring_until: until }
     })
-    if (task !== '')
-      form.set('authorization_details', JSON.stringify([{ type: 'urn:ostiary:task:v1', task }]))
-    const response = await this.#send(url, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/x-www-form-urlencoded',
-        dpop: dpopProof(key, { method: 'POST', url }),
-      },
-      body: form.toString(),
-    })
-    const answer = await readAnswer<{ access_token: string; expires_in: number }>({
-      status: response.statusCode,
-      text: () => response.body.text(),
-    })
-    return { value: answer.access_token, expiresAt: Date.now() + answer.expires_in * 1000 }
-  }
-
-  #promote(): void {
-    if (!this.#next) return
-    this.#state.promoteNext()
-    this.#key = this.#next
-    this.#next = undefined
-    // Tokens are bound to the old key.
+    // Those at hand are bound to the old key, which ends soon.
     this.#tokens.clear()
-  }
-
-  async #send(url: string, options: SendOptions): Promise<Dispatcher.ResponseData> {
-    try {
-      return await request(url, { ...options, dispatcher: this.#http })
-    } catch (error) {
-      if ((error as Error).name === 'AbortError') throw error
-      throw new GatewayUnreachable(
-        `The gateway at ${this.identity.issuer} cannot be reached. Start it with \`ostiary up\`, or check the address.`,
-      )
-    }
+    return rotated
   }
 }
+
+/** The gateway decides on the token before anything else, so asking again with a new one repeats no effect. */
+const isTokenRefusal = (error: unknown): boolean =>
+  error instanceof GatewayRefusal && error.status === 401 && error.code.startsWith('TOKEN_')
+
+const authorization = (token: HeldToken, target: Target): Authorization => ({
+  authorization: `DPoP ${token.value}`,
+  dpop: dpopProof(token.key, { ...target, accessToken: token.value }),
+})

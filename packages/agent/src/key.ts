@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign } from 'node:crypto'
-import { readPrivate, writePrivate } from './private-file.ts'
+import { createPrivateKey, createPublicKey, generateKeyPairSync, hash, sign } from 'node:crypto'
+import { createPrivate, readPrivate, writePrivate } from './private-file.ts'
 
 /** Public half of an instance key as a JWK (RFC 7517). */
 export interface PublicJwk {
@@ -19,24 +19,35 @@ export class InstanceKey {
 
   private constructor(key: KeyObject) {
     this.#key = key
-    const { x, y } = createPublicKey(key).export({ format: 'jwk' })
+    const { crv, x, y } = createPublicKey(key).export({ format: 'jwk' })
+    if (crv !== 'P-256') throw new Error('The key is not a P-256 key.')
     this.jwk = { kty: 'EC', crv: 'P-256', x: x as string, y: y as string }
-    const canonical = JSON.stringify({ crv: 'P-256', kty: 'EC', x, y })
-    this.thumbprint = createHash('sha256').update(canonical).digest('base64url')
+    this.thumbprint = hash('sha256', JSON.stringify({ crv, kty: 'EC', x, y }), 'base64url')
   }
 
   static create(): InstanceKey {
     return new InstanceKey(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey)
   }
 
-  /** Undefined when there is no such file. @throws when other accounts can read it */
+  /** Undefined when there is no such file. @throws when other accounts can read it or it holds no P-256 key */
   static load(path: string): InstanceKey | undefined {
     const pem = readPrivate(path)
-    return pem === undefined ? undefined : new InstanceKey(createPrivateKey(pem))
+    if (pem === undefined) return undefined
+    try {
+      return new InstanceKey(createPrivateKey(pem))
+    } catch {
+      // The cause could quote what the file holds.
+      throw new Error(`${path} does not hold a P-256 key. Enrol again with a new code.`)
+    }
   }
 
   save(path: string): void {
-    writePrivate(path, this.#key.export({ type: 'pkcs8', format: 'pem' }) as string)
+    writePrivate(path, this.#pem())
+  }
+
+  /** False when the file exists already. */
+  saveNew(path: string): boolean {
+    return createPrivate(path, this.#pem())
   }
 
   /** A compact JWS (RFC 7515) over the claims. */
@@ -45,5 +56,9 @@ export class InstanceKey {
     const input = `${encode({ alg: 'ES256', ...header })}.${encode(claims)}`
     const signature = sign('sha256', Buffer.from(input), { key: this.#key, dsaEncoding: 'ieee-p1363' })
     return `${input}.${signature.toString('base64url')}`
+  }
+
+  #pem(): string {
+    return this.#key.export({ type: 'pkcs8', format: 'pem' }) as string
   }
 }

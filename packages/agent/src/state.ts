@@ -1,12 +1,14 @@
-import { mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { InstanceKey } from './key.ts'
-import { writePrivate } from './private-file.ts'
+import { privateFolder, syncFolder, writePrivate } from './private-file.ts'
+import { member } from './problem.ts'
 
 /** Who this instance is and where its gateway is. */
 export interface Identity {
   readonly instance: string
   readonly agent: string
+  /** Base address of the gateway, without a slash at the end. */
   readonly issuer: string
 }
 
@@ -20,35 +22,84 @@ export class InstanceState {
 
   /** @throws with the next step when the instance is not enrolled */
   load(): { identity: Identity; key: InstanceKey; next: InstanceKey | undefined } {
-    let identity: Identity
-    try {
-      identity = JSON.parse(readFileSync(join(this.#dir, 'instance.json'), 'utf8')) as Identity
-    } catch {
+    const identity = this.#identity()
+    if (!identity) {
       throw new Error(
-        `There is no enrolled instance in ${this.#dir}. Enrol one: ostiary agent join <code> --gateway <url> --state ${this.#dir}`,
+        `There is no enrolled instance in ${this.#dir}. Enrol one: ostiary agent join --gateway <url> --state ${this.#dir}`,
       )
     }
-    const key = InstanceKey.load(join(this.#dir, 'key.pem'))
+    privateFolder(this.#dir)
+    const key = InstanceKey.load(this.#key)
     if (!key) throw new Error(`The key in ${this.#dir} is gone. Enrol again with a new code.`)
-    return { identity, key, next: InstanceKey.load(join(this.#dir, 'key.next.pem')) }
+    return { identity, key, next: InstanceKey.load(this.#next) }
+  }
+
+  /** Throws now what {@link enrolled} would throw after the one-time code is used up. */
+  prepare(): void {
+    privateFolder(this.#dir)
+    writePrivate(join(this.#dir, 'join.tmp'), '')
+    rmSync(join(this.#dir, 'join.tmp'), { force: true })
   }
 
   enrolled(identity: Identity, key: InstanceKey): void {
-    mkdirSync(this.#dir, { recursive: true, mode: 0o700 })
-    key.save(join(this.#dir, 'key.pem'))
+    this.#drop()
+    key.save(this.#key)
     writePrivate(join(this.#dir, 'instance.json'), `${JSON.stringify(identity, null, 2)}\n`)
   }
 
-  /** The new key is on disk before the gateway hears of it, so a crash in between loses neither. */
-  prepareNext(key: InstanceKey): void {
-    key.save(join(this.#dir, 'key.next.pem'))
+  /**
+   * Keeps a new key on disk before the gateway hears of it, so that a crash in between loses neither.
+   * @returns false when another new key is there already
+   */
+  prepareNext(key: InstanceKey): boolean {
+    return key.saveNew(this.#next)
   }
 
-  promoteNext(): void {
-    renameSync(join(this.#dir, 'key.next.pem'), join(this.#dir, 'key.pem'))
+  /** Milliseconds since the new key was made; undefined when there is none. */
+  nextAge(): number | undefined {
+    const info = statSync(this.#next, { throwIfNoEntry: false })
+    return info && Date.now() - info.mtimeMs
   }
 
-  dropNext(): void {
-    rmSync(join(this.#dir, 'key.next.pem'), { force: true })
+  /** The gateway has confirmed the new key: it becomes the key in one step, and only then stops being the next. */
+  promote(next: InstanceKey): void {
+    next.save(this.#key)
+    this.dropNext(next)
   }
+
+  /** Forgets a new key that the gateway does not know. One that another process made meanwhile stays. */
+  dropNext(next: InstanceKey): void {
+    if (InstanceKey.load(this.#next)?.thumbprint === next.thumbprint) this.#drop()
+  }
+
+  get #key(): string {
+    return join(this.#dir, 'key.pem')
+  }
+
+  get #next(): string {
+    return join(this.#dir, 'key.next.pem')
+  }
+
+  #drop(): void {
+    rmSync(this.#next, { force: true })
+    syncFolder(this.#dir)
+  }
+
+  #identity(): Identity | undefined {
+    try {
+      return readIdentity(JSON.parse(readFileSync(join(this.#dir, 'instance.json'), 'utf8')))
+    } catch {
+      return undefined
+    }
+  }
+}
+
+/** Undefined when it is not the identity of an instance. */
+export function readIdentity(value: unknown): Identity | undefined {
+  const instance = member(value, 'instance')
+  const agent = member(value, 'agent')
+  const issuer = member(value, 'issuer')
+  if (typeof instance !== 'string' || typeof agent !== 'string' || typeof issuer !== 'string')
+    return undefined
+  return /^https?:$/.test(URL.parse(issuer)?.protocol ?? '') ? { instance, agent, issuer } : undefined
 }
