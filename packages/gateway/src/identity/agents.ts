@@ -1,3 +1,4 @@
+import { Name } from '../config/schema.ts'
 import type { Clock } from '../lib/clock.ts'
 import { newId } from '../lib/id.ts'
 import type { LogActor, LogType, Recorder } from '../model/evidence.ts'
@@ -40,8 +41,9 @@ export class Agents {
     return (await this.find(name)) ?? refuse('AGENT_UNKNOWN', { agent: name.slice(0, 60) })
   }
 
-  /** @throws Refusal AGENT_EXISTS */
+  /** @throws Refusal AGENT_EXISTS, or REQUEST_MALFORMED when a field is missing or malformed */
   async add(input: { name: string; sponsor: string; purpose: string }, by: LogActor): Promise<AgentRow> {
+    checkAgent(input)
     if (await this.find(input.name)) refuse('AGENT_EXISTS', { agent: input.name })
     const agent: AgentRow = { id: newId('agt'), ...input, status: 'active', created_at: this.#d.clock.now() }
     await this.#d.recorder.append({
@@ -76,9 +78,33 @@ export class Agents {
     // Revoked is final.
     if (agent.status === 'revoked') refuse('AGENT_REVOKED', { agent: name })
     await this.#d.recorder.append({ type, actor: by, data: { agent: agent.id, name } })
-    await this.#d.store.db.updateTable('agents').set({ status }).where('id', '=', agent.id).execute()
+    // Serialised, so a token issued at this moment is either seen by `onStopped` or refused for the new status.
+    const changed = await this.#d.store.transaction((tx) =>
+      tx
+        .updateTable('agents')
+        .set({ status })
+        .where('id', '=', agent.id)
+        .where('status', '!=', 'revoked')
+        .executeTakeFirst(),
+    )
+    if (changed.numUpdatedRows !== 1n) refuse('AGENT_REVOKED', { agent: name })
     if (status !== 'active') await this.#d.onStopped(agent.id)
     await this.#d.bus.publish({ topic: 'agent', id: agent.id })
     return { ...agent, status }
+  }
+}
+
+/** The name goes into policies, paths and commands; the sponsor is the person who answers for the agent. */
+function checkAgent({ name, sponsor, purpose }: { name: string; sponsor: string; purpose: string }): void {
+  if (!Name.safeParse(name).success) {
+    refuse('REQUEST_MALFORMED', { detail: '`name` takes 1 to 40 lower-case letters, digits and hyphens' })
+  }
+  if (sponsor.trim().length < 3 || sponsor.length > 200 || /\p{C}/u.test(sponsor)) {
+    refuse('REQUEST_MALFORMED', {
+      detail: '`sponsor` must name the accountable person in 3 to 200 characters',
+    })
+  }
+  if (purpose.length > 200 || /\p{C}/u.test(purpose)) {
+    refuse('REQUEST_MALFORMED', { detail: '`purpose` must be one line of at most 200 characters' })
   }
 }

@@ -60,13 +60,15 @@ export class Enrolment {
   }
 }
 
-/** Case and separators do not count, so a code survives being read out. */
+/** Case, separators and look-alikes do not count, so a code survives being read out (Crockford base32). */
 const hashCode = (code: string): string =>
   hash(
     'sha256',
     code
       .slice(0, 100)
       .toUpperCase()
-      .replace(/[^0-9A-Z]/g, ''),
+      .replace(/[^0-9A-Z]/g, '')
+      .replaceAll('O', '0')
+      .replace(/[IL]/g, '1'),
     'hex',
   )

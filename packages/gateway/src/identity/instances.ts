@@ -4,7 +4,7 @@ import type { LogActor, Recorder } from '../model/evidence.ts'
 import type { Principal } from '../model/principal.ts'
 import { refuse } from '../model/refusal.ts'
 import type { Bus } from '../store/bus.ts'
-import type { InstanceKeyRow, InstanceRow } from '../store/schema.ts'
+import type { AgentRow, InstanceKeyRow, InstanceRow } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import { UniqueViolation } from '../store/store.ts'
 import type { PublicJwk } from './jws.ts'
@@ -12,13 +12,30 @@ import { readJwk } from './jws.ts'
 
 /** How long the old key of an instance stays good after a rotation. */
 export const OVERLAP_MS = 5 * 60_000
+/** Keys that may retire at the same time. */
+const MAX_ROTATIONS = 5
 
-/** An instance that may act now, with the keys it may sign with. */
-export interface ActiveInstance {
-  readonly instance: InstanceRow
+/** A key an instance may sign with; `notAfter` is the end of its overlap once another has replaced it. */
+export interface InstanceKey extends PublicJwk {
+  readonly notAfter: number | undefined
+}
+
+/** An instance as the store has it; whether it may act is {@link assertActive}'s to say, once it has proved who it is. */
+export interface KnownInstance {
+  readonly id: string
+  readonly agent: string
   readonly agentName: string
+  readonly agentStatus: AgentRow['status']
   readonly sponsor: string
-  readonly keys: readonly PublicJwk[]
+  readonly status: InstanceRow['status']
+  readonly keys: readonly InstanceKey[]
+}
+
+/** @throws Refusal INSTANCE_REVOKED, AGENT_SUSPENDED or AGENT_REVOKED */
+export function assertActive({ status, agentStatus, agentName }: KnownInstance): void {
+  if (agentStatus === 'revoked') refuse('AGENT_REVOKED', { agent: agentName })
+  if (agentStatus === 'suspended') refuse('AGENT_SUSPENDED', { agent: agentName })
+  if (status !== 'active') refuse('INSTANCE_REVOKED')
 }
 
 /** Running copies of agents, each with its own key, of which only the public half ever came here. */
@@ -44,11 +61,13 @@ export class Instances {
 
   /** @throws Refusal KEY_IN_USE when the key belongs to an instance already */
   async enrol(agentId: string, key: PublicJwk, host: string): Promise<InstanceRow> {
+    await this.#assertNew(key)
     const now = this.#d.clock.now()
     const instance: InstanceRow = {
       id: newId('ins'),
       agent_id: agentId,
-      host: host.slice(0, 200),
+      // A hint for people, from a stranger: nothing that could rearrange what they read.
+      host: host.slice(0, 200).replace(/[^\x20-\x7e]/g, '?'),
       status: 'active',
       enrolled_at: now,
       last_seen_at: now,
@@ -75,60 +94,99 @@ export class Instances {
       .where('agent_id', '=', agentId)
       .orderBy('id')
       .execute()
-    const keys = await db.selectFrom('instance_keys').select(['instance_id', 'jkt', 'state']).execute()
+    const keys = await db
+      .selectFrom('instance_keys')
+      .innerJoin('instances', 'instances.id', 'instance_keys.instance_id')
+      .select(['instance_id', 'jkt', 'state'])
+      .where('agent_id', '=', agentId)
+      .execute()
     return rows.map((row) => ({
       ...row,
       keys: keys.filter((key) => key.instance_id === row.id).map(({ jkt, state }) => ({ jkt, state })),
     }))
   }
 
-  /** @throws Refusal INSTANCE_REVOKED, AGENT_SUSPENDED or AGENT_REVOKED */
-  async active(id: string): Promise<ActiveInstance> {
+  /** An instance of any status, with the keys that are good now; those of a revoked one count, so that it can learn why. */
+  async find(id: string): Promise<KnownInstance | undefined> {
     const { db } = this.#d.store
     const row = await db
       .selectFrom('instances')
       .innerJoin('agents', 'agents.id', 'instances.agent_id')
-      .selectAll('instances')
-      .select(['agents.name', 'agents.sponsor', 'agents.status as agent_status'])
+      .select([
+        'instances.id',
+        'agent_id',
+        'instances.status',
+        'name',
+        'sponsor',
+        'agents.status as agent_status',
+      ])
       .where('instances.id', '=', id.slice(0, 40))
       .executeTakeFirst()
-    if (row?.status !== 'active') return refuse('INSTANCE_REVOKED')
-    if (row.agent_status === 'suspended') return refuse('AGENT_SUSPENDED', { agent: row.name })
-    if (row.agent_status === 'revoked') return refuse('AGENT_REVOKED', { agent: row.name })
-    const keys = await db.selectFrom('instance_keys').selectAll().where('instance_id', '=', row.id).execute()
+    if (!row) return undefined
     const now = this.#d.clock.now()
-    const good = keys.filter(
-      (key) => key.state === 'active' || (key.state === 'retiring' && (key.not_after ?? 0) > now),
-    )
+    const keys = await db
+      .selectFrom('instance_keys')
+      .select(['jwk', 'not_after'])
+      .where('instance_id', '=', row.id)
+      .where((e) => e.or([e('not_after', 'is', null), e('not_after', '>', now)]))
+      .execute()
     return {
-      instance: row,
+      id: row.id,
+      agent: row.agent_id,
       agentName: row.name,
+      agentStatus: row.agent_status,
       sponsor: row.sponsor,
-      keys: good.map((key) => readJwk(JSON.parse(key.jwk))),
+      status: row.status,
+      keys: keys.map((key) => ({ ...readJwk(JSON.parse(key.jwk)), notAfter: key.not_after ?? undefined })),
     }
   }
 
-  /** The new key is good at once, the old ones for {@link OVERLAP_MS} more. */
+  /**
+   * The new key is good at once, the one it replaces for {@link OVERLAP_MS} more, and tokens bound to that one no longer either.
+   * Only the key in force may name its successor: one that is retiring may be in other hands, which is why keys are rotated.
+   * @throws Refusal KEY_IN_USE, PROOF_KEY_MISMATCH, INSTANCE_REVOKED or TOO_MANY
+   */
   async rotate(principal: Principal, key: PublicJwk): Promise<{ jkt: string; retiring_until: number }> {
-    const until = this.#d.clock.now() + OVERLAP_MS
+    await this.#assertNew(key)
+    const now = this.#d.clock.now()
+    const until = now + OVERLAP_MS
+    const { instance } = principal
+    const known = await this.find(instance)
+    if (!known) return refuse('INSTANCE_REVOKED')
+    assertActive(known)
+    if (known.keys.length > MAX_ROTATIONS)
+      refuse('TOO_MANY', { what: 'key rotations', seconds: OVERLAP_MS / 1000 })
+    if (known.keys.find((own) => own.notAfter === undefined)?.jkt !== principal.jkt)
+      refuse('PROOF_KEY_MISMATCH')
     await this.#d.recorder.append({
       type: 'key.rotated',
-      actor: { kind: 'agent', agent: principal.agent, instance: principal.instance },
+      actor: { kind: 'agent', agent: principal.agent, instance },
       data: { jkt: key.jkt, replaces: principal.jkt, overlap_until: until },
     })
     await this.#insert(async (tx) => {
-      await tx
+      const retired = await tx
         .updateTable('instance_keys')
         .set({ state: 'retiring', not_after: until })
-        .where('instance_id', '=', principal.instance)
+        .where('jkt', '=', principal.jkt)
+        .where('instance_id', '=', instance)
         .where('state', '=', 'active')
+        .executeTakeFirst()
+      // Of two rotations by one key, and of a rotation and a revocation, one wins.
+      if (retired.numUpdatedRows !== 1n) refuse('PROOF_KEY_MISMATCH')
+      await tx.insertInto('instance_keys').values(this.#keyRow(instance, key)).execute()
+      await tx
+        .updateTable('tokens')
+        .set({ expires_at: until })
+        .where('instance_id', '=', instance)
+        .where('jkt', '=', principal.jkt)
+        .where('expires_at', '>', until)
         .execute()
-      await tx.insertInto('instance_keys').values(this.#keyRow(principal.instance, key)).execute()
     })
-    await this.#d.bus.publish({ topic: 'instance', id: principal.instance })
+    await this.#d.bus.publish({ topic: 'instance', id: instance })
     return { jkt: key.jkt, retiring_until: until }
   }
 
+  /** Final. @throws Refusal INSTANCE_UNKNOWN */
   async revoke(id: string, by: LogActor): Promise<InstanceRow> {
     const row = await this.#d.store.db
       .selectFrom('instances')
@@ -163,6 +221,16 @@ export class Instances {
       not_after: null,
       created_at: this.#d.clock.now(),
     }
+  }
+
+  /** Before anything is recorded, so that the log does not tell of what was refused; {@link #insert} decides races. */
+  async #assertNew(key: PublicJwk): Promise<void> {
+    const taken = await this.#d.store.db
+      .selectFrom('instance_keys')
+      .select('jkt')
+      .where('jkt', '=', key.jkt)
+      .executeTakeFirst()
+    if (taken) refuse('KEY_IN_USE')
   }
 
   /** A key belongs to one instance for ever: two that share one could not be told apart. */

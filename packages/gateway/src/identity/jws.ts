@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { createPublicKey, hash, verify } from 'node:crypto'
-import { parseStrictText } from '../lib/strict-json.ts'
+import { parseStrict } from '../lib/strict-json.ts'
 import type { JsonObject } from '../model/json.ts'
 import { isObject } from '../model/json.ts'
 
@@ -11,6 +11,7 @@ export class JwsInvalid extends Error {
 
 const MAX_LENGTH = 8192
 const MAX_KEYS = 10_000
+const MAX_CACHED_HEADER = 1024
 
 /** A key in use: its object and RFC 7638 thumbprint. */
 export interface PublicJwk {
@@ -47,7 +48,7 @@ export function parseJws(text: string): Jws {
 
 function decode(part: string): JsonObject {
   try {
-    const value = parseStrictText(Buffer.from(part, 'base64url').toString('utf8'))
+    const { value } = parseStrict(Buffer.from(part, 'base64url'))
     if (isObject(value)) return value
   } catch {
     // Said below.
@@ -62,26 +63,36 @@ function decode(part: string): JsonObject {
 export function readJwk(jwk: unknown): PublicJwk {
   if (!isObject(jwk)) throw new JwsInvalid('the key is not a JWK')
   if ('d' in jwk || 'k' in jwk || 'p' in jwk) throw new JwsInvalid('the key holds private parts')
-  const { kty, crv, x, y } = jwk
-  if (typeof x !== 'string' || x.length > 100) throw new JwsInvalid('the key is malformed')
-  let canonical: string
-  let alg: PublicJwk['alg']
-  if (kty === 'EC' && crv === 'P-256' && typeof y === 'string' && y.length <= 100) {
-    canonical = JSON.stringify({ crv, kty, x, y })
-    alg = 'ES256'
-  } else if (kty === 'OKP' && crv === 'Ed25519') {
-    canonical = JSON.stringify({ crv, kty, x })
-    alg = 'EdDSA'
-  } else throw new JwsInvalid('the key must be P-256 (ES256) or Ed25519 (EdDSA)')
+  const { kty, crv } = jwk
+  if (kty === 'EC' && crv === 'P-256')
+    return importKey('ES256', { crv, kty, x: coordinate(jwk.x), y: coordinate(jwk.y) })
+  if (kty === 'OKP' && crv === 'Ed25519') return importKey('EdDSA', { crv, kty, x: coordinate(jwk.x) })
+  throw new JwsInvalid('the key must be P-256 (ES256) or Ed25519 (EdDSA)')
+}
+
+/** Exactly 32 bytes in their one base64url spelling: another spelling would give one key two thumbprints. */
+function coordinate(value: unknown): string {
+  if (typeof value === 'string' && value.length === 43) {
+    const bytes = Buffer.from(value, 'base64url')
+    if (bytes.length === 32 && bytes.toString('base64url') === value) return value
+  }
+  throw new JwsInvalid('the key is malformed')
+}
+
+/** `members` are the required ones in the order of RFC 7638, so their JSON is what the thumbprint is taken of. */
+function importKey(
+  alg: PublicJwk['alg'],
+  members: { crv: string; kty: string; x: string; y?: string },
+): PublicJwk {
+  const jwk = JSON.stringify(members)
+  let key: KeyObject
   try {
-    const key = createPublicKey({ key: JSON.parse(canonical) as JsonWebKeyInput, format: 'jwk' })
-    return { key, alg, jkt: hash('sha256', canonical, 'base64url'), jwk: canonical }
+    key = createPublicKey({ key: members, format: 'jwk' })
   } catch {
     throw new JwsInvalid('the key is malformed')
   }
+  return { key, alg, jkt: hash('sha256', jwk, 'base64url'), jwk }
 }
-
-type JsonWebKeyInput = { kty: string; crv: string; x: string; y?: string }
 
 /** Verifies with exactly the algorithm of the key: `none` and HMAC never pass. @throws JwsInvalid */
 export function verifyJws(jws: Jws, key: PublicJwk): void {
@@ -93,15 +104,31 @@ export function verifyJws(jws: Jws, key: PublicJwk): void {
   if (!ok) throw new JwsInvalid('its signature is wrong')
 }
 
-/** Keys by the encoded header they came in: importing a key costs more than a quarter of a verification. Oldest out first. */
+/**
+ * Imported keys by the encoded header they came in, least recently used out first: importing costs more than a quarter of a
+ * verification. Only keys that verified a signature are kept, and only from headers of a usual size, so that memory is bounded.
+ */
 export class KeyCache {
   readonly #keys = new Map<string, PublicJwk>()
+  readonly #limit: number
 
-  get(encodedHeader: string, jwk: unknown): PublicJwk {
-    const cached = this.#keys.get(encodedHeader)
-    if (cached) return cached
-    const key = readJwk(jwk)
-    if (this.#keys.size >= MAX_KEYS) this.#keys.delete(this.#keys.keys().next().value as string)
+  constructor(limit = MAX_KEYS) {
+    this.#limit = limit
+  }
+
+  get size(): number {
+    return this.#keys.size
+  }
+
+  /** Verifies a JWS with the key in its own header. @throws JwsInvalid */
+  verify(jws: Jws): PublicJwk {
+    const { encodedHeader } = jws
+    const known = this.#keys.get(encodedHeader)
+    const key = known ?? readJwk(jws.header.jwk)
+    verifyJws(jws, key)
+    if (known) this.#keys.delete(encodedHeader)
+    else if (encodedHeader.length > MAX_CACHED_HEADER) return key
+    else if (this.#keys.size >= this.#limit) this.#keys.delete(this.#keys.keys().next().value as string)
     this.#keys.set(encodedHeader, key)
     return key
   }

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { refuse } from '../model/refusal.ts'
-import { JwsInvalid, KeyCache, parseJws, verifyJws } from './jws.ts'
+import { JwsInvalid, KeyCache, parseJws } from './jws.ts'
 
 export interface ProofInput {
   readonly proof: string
@@ -23,6 +23,9 @@ export interface ProofResult {
   readonly replayKey: string
 }
 
+const MAX_HTU = 2048
+const UNRESERVED = /[A-Za-z0-9\-._~]/
+
 const keys = new KeyCache()
 
 /**
@@ -35,9 +38,7 @@ export function verifyProof(input: ProofInput): ProofResult {
   try {
     const jws = parseJws(input.proof)
     if (jws.header.typ !== 'dpop+jwt') throw new JwsInvalid('its type is not dpop+jwt')
-    const key = keys.get(jws.encodedHeader, jws.header.jwk)
-    verifyJws(jws, key)
-    jkt = key.jkt
+    jkt = keys.verify(jws).jkt
     payload = jws.payload
   } catch (error) {
     if (error instanceof JwsInvalid) refuse('PROOF_INVALID', { detail: error.message })
@@ -61,12 +62,20 @@ export function verifyProof(input: ProofInput): ProofResult {
   return { jkt, replayKey: hash('sha256', `${jkt}|${jti}`, 'base64url').slice(0, 24) }
 }
 
-/** RFC 9449 section 4.3 (9): compared after syntax-based normalisation, without query and fragment. */
-function sameTarget(a: string, b: string): boolean {
-  return a === b || (a.length <= 2048 && bare(a) === bare(b))
+/** RFC 9449 section 4.3 (9): compared after syntax-based normalisation (RFC 3986 section 6.2.2), without query and fragment. */
+function sameTarget(htu: string, url: string): boolean {
+  if (htu === url) return true
+  const target = htu.length <= MAX_HTU ? bare(htu) : undefined
+  return target !== undefined && target === bare(url)
 }
 
+/** The parser settles case, default port and dot segments; percent-encoding is settled here. */
 function bare(text: string): string | undefined {
   const url = URL.parse(text)
-  return url ? url.origin + url.pathname : undefined
+  if (url?.username !== '' || url.password !== '') return undefined
+  const path = url.pathname.replace(/%[0-9a-f]{2}/gi, (triplet) => {
+    const char = String.fromCharCode(Number.parseInt(triplet.slice(1), 16))
+    return UNRESERVED.test(char) ? char : triplet.toUpperCase()
+  })
+  return url.origin + path
 }

@@ -2,11 +2,14 @@ import { hash, randomBytes } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import type { Clock } from '../lib/clock.ts'
 import type { Principal } from '../model/principal.ts'
-import type { TokenRow } from '../store/schema.ts'
-import type { Store } from '../store/store.ts'
+import { refuse } from '../model/refusal.ts'
+import type { Store, Tx } from '../store/store.ts'
 
 /** `ost_`, 256 random bits, and a checksum so that secret scanners find leaked ones without false alarms. */
 const FORM = /^ost_([\w-]{43})([0-9a-z]{6})$/
+
+/** Tokens one instance may hold at a time; a client needs one per open task. */
+const MAX_HELD = 500
 
 const checksum = (body: string): string => crc32(body).toString(36).padStart(7, '0').slice(-6)
 
@@ -22,6 +25,9 @@ export function isToken(text: string): boolean {
   const match = text.length === 53 ? FORM.exec(text) : null
   return match !== null && checksum(match[1] as string) === match[2]
 }
+
+/** Which tokens to revoke: one, or all of an instance or agent. */
+type RevokeBy = { hash: string } | { instance: string } | { agent: string }
 
 /** What a token stands for, as the authenticate stage needs it. */
 export interface TokenSession {
@@ -41,36 +47,42 @@ export class Tokens {
   readonly #store: Store
   readonly #clock: Clock
   readonly #live = new Map<string, TokenSession>()
+  /** Counts what was dropped, so that a row read before a revocation is not kept after it. */
+  #drops = 0
 
   constructor(deps: { store: Store; clock: Clock }) {
     this.#store = deps.store
     this.#clock = deps.clock
   }
 
+  /**
+   * A new token for an instance that may still act, bound to a key that is good for as long as the token.
+   * @throws Refusal AGENT_SUSPENDED, AGENT_REVOKED, INSTANCE_REVOKED, PROOF_KEY_MISMATCH or TOO_MANY
+   */
   async issue(input: { principal: Principal; task: string | undefined; expiresAt: number }): Promise<string> {
     const token = mintToken()
     const tokenHash = hashToken(token)
     const { principal, task, expiresAt } = input
-    await this.#store.db
-      .insertInto('tokens')
-      .values({
-        hash: tokenHash,
-        instance_id: principal.instance,
-        agent_id: principal.agent,
-        task_id: task ?? null,
-        jkt: principal.jkt,
-        expires_at: expiresAt,
-        revoked_at: null,
-        created_at: this.#clock.now(),
-      })
-      .execute()
-    this.#live.set(tokenHash, {
-      tokenHash,
-      principal,
-      task,
-      expiresAt,
-      status: { agent: 'active', instance: 'active', token: 'live' },
+    const now = this.#clock.now()
+    const drops = this.#drops
+    await this.#store.transaction(async (tx) => {
+      await assertMayHold(tx, principal, expiresAt, now)
+      await tx
+        .insertInto('tokens')
+        .values({
+          hash: tokenHash,
+          instance_id: principal.instance,
+          agent_id: principal.agent,
+          task_id: task ?? null,
+          jkt: principal.jkt,
+          expires_at: expiresAt,
+          revoked_at: null,
+          created_at: now,
+        })
+        .execute()
     })
+    const status = { agent: 'active', instance: 'active', token: 'live' } as const
+    if (drops === this.#drops) this.#live.set(tokenHash, { tokenHash, principal, task, expiresAt, status })
     return token
   }
 
@@ -86,6 +98,7 @@ export class Tokens {
   }
 
   async #load(tokenHash: string): Promise<TokenSession | undefined> {
+    const drops = this.#drops
     const row = await this.#store.db
       .selectFrom('tokens')
       .innerJoin('agents', 'agents.id', 'tokens.agent_id')
@@ -120,12 +133,14 @@ export class Tokens {
     }
     const live =
       session.status.token === 'live' && row.agent_status === 'active' && row.instance_status === 'active'
-    if (live && row.expires_at > this.#clock.now()) this.#live.set(tokenHash, session)
+    if (live && drops === this.#drops && row.expires_at > this.#clock.now())
+      this.#live.set(tokenHash, session)
     return session
   }
 
   /** Forgets live tokens at once, for revocations whose rows another room changes in its own transaction. */
   drop(matches: { task?: string; instance?: string; agent?: string; hash?: string }): void {
+    this.#drops++
     for (const [key, session] of this.#live) {
       const { principal } = session
       if (
@@ -139,20 +154,19 @@ export class Tokens {
     }
   }
 
-  async revoke(where: Partial<Pick<TokenRow, 'hash' | 'instance_id' | 'agent_id'>>): Promise<void> {
-    let query = this.#store.db
+  async revoke(by: RevokeBy): Promise<void> {
+    const query = this.#store.db
       .updateTable('tokens')
       .set({ revoked_at: this.#clock.now() })
       .where('revoked_at', 'is', null)
-    if (where.hash !== undefined) query = query.where('hash', '=', where.hash)
-    if (where.instance_id !== undefined) query = query.where('instance_id', '=', where.instance_id)
-    if (where.agent_id !== undefined) query = query.where('agent_id', '=', where.agent_id)
-    await query.execute()
-    this.drop({
-      ...(where.hash === undefined ? {} : { hash: where.hash }),
-      ...(where.instance_id === undefined ? {} : { instance: where.instance_id }),
-      ...(where.agent_id === undefined ? {} : { agent: where.agent_id }),
-    })
+    try {
+      if ('hash' in by) await query.where('hash', '=', by.hash).execute()
+      else if ('instance' in by) await query.where('instance_id', '=', by.instance).execute()
+      else await query.where('agent_id', '=', by.agent).execute()
+    } finally {
+      // When the store failed, a token that comes back is read again, with the status of its agent and instance.
+      this.drop(by)
+    }
   }
 
   /** Removes expired tokens an hour after their end. */
@@ -164,4 +178,28 @@ export class Tokens {
       .where('expires_at', '<', now - 3_600_000)
       .execute()
   }
+}
+
+/** Serialised with what revokes: a token is issued before a revocation, which then finds it, or not at all. */
+async function assertMayHold(tx: Tx, principal: Principal, expiresAt: number, now: number): Promise<void> {
+  const holder = await tx
+    .selectFrom('instance_keys')
+    .innerJoin('instances', 'instances.id', 'instance_keys.instance_id')
+    .innerJoin('agents', 'agents.id', 'instances.agent_id')
+    .select(['agents.status as agent', 'instances.status as instance', 'state', 'not_after'])
+    .where('jkt', '=', principal.jkt)
+    .where('instance_id', '=', principal.instance)
+    .executeTakeFirst()
+  if (holder?.instance !== 'active') return refuse('INSTANCE_REVOKED')
+  if (holder.agent === 'suspended') refuse('AGENT_SUSPENDED', { agent: principal.agentName })
+  if (holder.agent === 'revoked') refuse('AGENT_REVOKED', { agent: principal.agentName })
+  if (holder.state === 'revoked' || (holder.not_after ?? expiresAt) < expiresAt) refuse('PROOF_KEY_MISMATCH')
+  const { held } = await tx
+    .selectFrom('tokens')
+    .select((e) => e.fn.countAll<number>().as('held'))
+    .where('instance_id', '=', principal.instance)
+    .where('expires_at', '>', now)
+    .where('revoked_at', 'is', null)
+    .executeTakeFirstOrThrow()
+  if (Number(held) >= MAX_HELD) refuse('TOO_MANY', { what: 'tokens in force', seconds: 60 })
 }

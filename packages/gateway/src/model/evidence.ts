@@ -22,6 +22,7 @@ export type LogType =
   | 'key.rotated'
   | 'token.issued'
   | 'token.refused'
+  | 'token.revoked'
   | 'task.opened'
   | 'task.refused'
   | 'task.closed'

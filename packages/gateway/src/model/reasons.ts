@@ -152,6 +152,12 @@ export const REASONS = {
     'The client assertion was used before.',
     'Sign a new assertion for each request.',
   ],
+  RESOURCE_UNKNOWN: [
+    400,
+    'The `resource` asked for is not part of this gateway.',
+    'Leave `resource` out, or name an address of this gateway.',
+  ],
+  TOO_MANY: [429, 'There are too many {what}.', 'Wait {seconds} seconds, then try again.'],
   // locks
   LOCKED: [
     403,

@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto'
 import type { JsonObject } from '../../model/json.ts'
 import { refuse } from '../../model/refusal.ts'
-import type { ActiveInstance } from '../instances.ts'
+import type { KnownInstance } from '../instances.ts'
+import { assertActive } from '../instances.ts'
 import type { PublicJwk } from '../jws.ts'
 import { JwsInvalid, parseJws, readJwk, verifyJws } from '../jws.ts'
 import type { AuthorizationServer } from './context.ts'
@@ -11,19 +12,20 @@ const SKEW_S = 30
 
 /**
  * Authenticates an instance by `private_key_jwt` (RFC 7523 section 3): signed by one of its keys, for this issuer alone, for a minute at
- * most, once. @throws Refusal ASSERTION_*
+ * most, once. Whether it exists and may act is told only to a holder of its key. @throws Refusal ASSERTION_*, INSTANCE_*, AGENT_*
  */
-export async function instanceOf(as: AuthorizationServer, assertion: string): Promise<ActiveInstance> {
+export async function instanceOf(as: AuthorizationServer, assertion: string): Promise<KnownInstance> {
   const jws = reading(() => parseJws(assertion))
   const { iss, sub } = jws.payload
   if (typeof iss !== 'string' || iss !== sub)
     refuse('ASSERTION_INVALID', { detail: '`iss` and `sub` must both be the instance' })
-  const active = await as.instances.active(iss)
-  const signer = active.keys.find((key) => key.alg === jws.header.alg && verifies(jws, key))
-  if (!signer) refuse('ASSERTION_INVALID', { detail: 'no key of the instance signed it' })
+  const known = await as.instances.find(iss)
+  if (!known?.keys.some((key) => key.alg === jws.header.alg && verifies(jws, key)))
+    return refuse('ASSERTION_INVALID', { detail: 'no key of the instance signed it' })
   checkTimes(as, jws.payload)
   once(as, `assertion|${iss}|${String(jws.payload.jti)}`)
-  return active
+  assertActive(known)
+  return known
 }
 
 /** A key that proves itself in a request to register it: a JWT of type `typ` signed by the very key it names. */

@@ -9,10 +9,18 @@ export function revokeEndpoint(as: AuthorizationServer): Hono {
   const app = new Hono()
   app.post('/oauth/revoke', async (c) => {
     const form = await readForm(c)
-    const { instance } = await instanceOf(as, form.get('client_assertion') ?? '')
+    const { id: instance, agent } = await instanceOf(as, form.get('client_assertion') ?? '')
     const token = form.get('token') ?? ''
     const session = isToken(token) ? await as.tokens.resolve(hashToken(token)) : undefined
-    if (session?.principal.instance === instance.id) await as.tokens.revoke({ hash: session.tokenHash })
+    if (session?.principal.instance === instance) {
+      await as.recorder.append({
+        type: 'token.revoked',
+        actor: { kind: 'agent', agent, instance },
+        ...(session.task === undefined ? {} : { task: session.task }),
+        data: { jkt: session.principal.jkt, expires_at: session.expiresAt },
+      })
+      await as.tokens.revoke({ hash: session.tokenHash })
+    }
     return c.body(null, 200)
   })
   return app

@@ -3,6 +3,7 @@ import { parseStrictText } from '../../lib/strict-json.ts'
 import { isObject } from '../../model/json.ts'
 import type { Principal } from '../../model/principal.ts'
 import { refuse } from '../../model/refusal.ts'
+import type { InstanceKey } from '../instances.ts'
 import { verifyProof } from '../proofs.ts'
 import { instanceOf } from './assertion.ts'
 import type { AuthorizationServer } from './context.ts'
@@ -20,33 +21,34 @@ export function tokenEndpoint(as: AuthorizationServer): Hono {
     if (form.get('grant_type') !== 'client_credentials') refuse('GRANT_TYPE_UNSUPPORTED')
     if (form.get('client_assertion_type') !== ASSERTION_TYPE)
       refuse('ASSERTION_INVALID', { detail: 'it must be a JWT' })
-    const active = await instanceOf(as, form.get('client_assertion') ?? '')
-    const { instance } = active
-    if (form.has('client_id') && form.get('client_id') !== instance.id) {
+    const holder = await instanceOf(as, form.get('client_assertion') ?? '')
+    if (form.has('client_id') && form.get('client_id') !== holder.id) {
       refuse('ASSERTION_INVALID', { detail: '`client_id` is not the instance' })
     }
+    checkResource(as, form.get('resource'))
+    const key = proofKey(as, c.req.header('dpop'), holder.keys)
     const principal: Principal = {
-      agent: instance.agent_id,
-      agentName: active.agentName,
-      instance: instance.id,
-      jkt: proofKey(
-        as,
-        c.req.header('dpop'),
-        active.keys.map((key) => key.jkt),
-      ),
-      sponsor: active.sponsor,
-      chain: [{ agent: instance.agent_id, instance: instance.id }],
+      agent: holder.agent,
+      agentName: holder.agentName,
+      instance: holder.id,
+      jkt: key.jkt,
+      sponsor: holder.sponsor,
+      chain: [{ agent: holder.agent, instance: holder.id }],
     }
     const task = readTask(form.get('authorization_details'))
     const live = task === undefined ? undefined : await as.taskOf(task)
     // Another instance's task is as unknown as one that never was.
-    if (task !== undefined && live?.instance !== instance.id)
+    if (task !== undefined && live?.instance !== holder.id)
       refuse('TASK_UNKNOWN', { task: task.slice(0, 40) })
     const now = as.clock.now()
-    const expiresAt = Math.min(now + as.tokenLifetimeMs, live?.expiresAt ?? Number.POSITIVE_INFINITY)
+    const expiresAt = Math.min(
+      now + as.tokenLifetimeMs,
+      live?.expiresAt ?? Number.POSITIVE_INFINITY,
+      key.notAfter ?? Number.POSITIVE_INFINITY,
+    )
     await as.recorder.append({
       type: 'token.issued',
-      actor: { kind: 'agent', agent: instance.agent_id, instance: instance.id },
+      actor: { kind: 'agent', agent: holder.agent, instance: holder.id },
       ...(task === undefined ? {} : { task }),
       data: { jkt: principal.jkt, expires_at: expiresAt },
     })
@@ -63,7 +65,11 @@ export function tokenEndpoint(as: AuthorizationServer): Hono {
 }
 
 /** The key of the DPoP proof: one of the instance's own, so that no token is ever bound to a stranger's key. */
-function proofKey(as: AuthorizationServer, proof: string | undefined, own: readonly string[]): string {
+function proofKey(
+  as: AuthorizationServer,
+  proof: string | undefined,
+  own: readonly InstanceKey[],
+): InstanceKey {
   if (proof === undefined) refuse('PROOF_MISSING')
   const { jkt, replayKey } = verifyProof({
     proof,
@@ -72,9 +78,16 @@ function proofKey(as: AuthorizationServer, proof: string | undefined, own: reado
     now: as.clock.now(),
     windowMs: as.proofWindowMs,
   })
-  if (!own.includes(jkt)) refuse('PROOF_KEY_MISMATCH')
+  const key = own.find((candidate) => candidate.jkt === jkt)
+  if (!key) return refuse('PROOF_KEY_MISMATCH')
   if (!as.useOnce(replayKey)) refuse('PROOF_REPLAYED')
-  return jkt
+  return key
+}
+
+/** RFC 8707: tokens are for this gateway, so an address elsewhere is a mistake of the client's. */
+function checkResource(as: AuthorizationServer, resource: string | undefined): void {
+  if (resource === undefined || resource === as.issuer || resource.startsWith(`${as.issuer}/`)) return
+  refuse('RESOURCE_UNKNOWN')
 }
 
 function readTask(details: string | undefined): string | undefined {
