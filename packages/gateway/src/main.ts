@@ -5,7 +5,6 @@ import type { Logger } from 'pino'
 import { Committer } from './audit/commitment.ts'
 import { AuditLog } from './audit/log.ts'
 import type { Loaded } from './config/load.ts'
-import { loadConfig } from './config/load.ts'
 import { durationMs } from './config/schema.ts'
 import { watchConfig } from './config/watch.ts'
 import { agentApi } from './control/agent-api.ts'
@@ -133,7 +132,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     bus,
     clock,
     async onRevoked(instance) {
-      await tokens.revoke({ instance_id: instance })
+      await tokens.revoke({ instance })
       inFlight.stopInstance(instance)
       await tasks.closeWhere((task) => task.instance === instance, 'revoked', gatewayActor)
     },
@@ -144,7 +143,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     bus,
     clock,
     async onStopped(agent) {
-      await tokens.revoke({ agent_id: agent })
+      await tokens.revoke({ agent })
       await tasks.closeWhere((task) => task.agent === agent, 'revoked', gatewayActor)
     },
   })
@@ -307,7 +306,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     enforceLocks,
     refresh: (server) => meetAll(server),
     async reload() {
-      const next = loadConfig(now.path)
+      const next = now.reload()
       await apply(next)
       return { digest: next.digest }
     },

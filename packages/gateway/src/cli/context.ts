@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import type { Command } from 'commander'
-import { loadConfig } from '../config/load.ts'
 import { ControlClient } from './control-client.ts'
+import { readConfig } from './read-config.ts'
 
 /** What every command can reach. */
 export interface CliContext {
@@ -31,7 +31,7 @@ export function contextOf(command: Command): CliContext {
 /** The data folder also when the rest of the file is wrong: stopping must work with a broken configuration. */
 export function dataDirOf(configPath: string): string {
   try {
-    return loadConfig(configPath).dataDir
+    return readConfig(configPath).dataDir
   } catch {
     return resolve(dirname(configPath), '.ostiary')
   }

@@ -20,6 +20,8 @@ export interface Loaded {
   /** Hex SHA-256 of the file and of every policy file. */
   readonly digest: string
   readonly policies: readonly { readonly path: string; readonly text: string }[]
+  /** Reads the same file again, by the same rules. @throws ConfigInvalid */
+  reload(): Loaded
 }
 
 /** A configuration that cannot be used. Every problem is one line: file:line:column, path, what is wrong. */
@@ -40,8 +42,11 @@ export interface Problem {
   readonly message: string
 }
 
+/** What another room finds wrong in a configuration of the right shape. */
+export type Rule = (config: Config) => readonly Problem[]
+
 /** @throws ConfigInvalid naming everything that is wrong */
-export function loadConfig(file: string): Loaded {
+export function loadConfig(file: string, rules: readonly Rule[] = []): Loaded {
   const path = resolve(file)
   const text = read(path)
   const lines = new LineCounter()
@@ -69,7 +74,7 @@ export function loadConfig(file: string): Loaded {
   if (!parsed.success) throw new ConfigInvalid(parsed.error.issues.flatMap(problems).map(shown))
   const dir = dirname(path)
   const policies: { path: string; text: string }[] = []
-  const found: Problem[] = crossCheck(parsed.data)
+  const found: Problem[] = [crossCheck, ...rules].flatMap((rule) => rule(parsed.data))
   for (const [i, policy] of parsed.data.policies.entries()) {
     try {
       policies.push({ path: policy, text: readFileSync(resolve(dir, policy), 'utf8') })
@@ -85,6 +90,7 @@ export function loadConfig(file: string): Loaded {
     dataDir: resolve(dir, parsed.data.data),
     digest: hash('sha256', [text, ...policies.map((policy) => policy.text)].join('\0')),
     policies,
+    reload: () => loadConfig(file, rules),
   }
 }
 

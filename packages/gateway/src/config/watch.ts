@@ -1,7 +1,7 @@
 import { watch } from 'node:fs'
 import { basename } from 'node:path'
 import type { Loaded } from './load.ts'
-import { ConfigInvalid, loadConfig } from './load.ts'
+import { ConfigInvalid } from './load.ts'
 
 export type Reload = { readonly ok: Loaded } | { readonly error: ConfigInvalid }
 
@@ -14,7 +14,7 @@ export function watchConfig(loaded: Loaded, onChange: (reload: Reload) => void):
   let timer: NodeJS.Timeout | undefined
   const check = () => {
     try {
-      const next = loadConfig(loaded.path)
+      const next = loaded.reload()
       if (next.digest === digest) return
       digest = next.digest
       onChange({ ok: next })

@@ -1,4 +1,5 @@
 import type { Budget, Constraints, Grant, GrantDetail } from '../model/grant.ts'
+import { isAmbiguousPath } from './ambiguous-path.ts'
 import { narrower } from './constraints.ts'
 
 type Bounds = Pick<Grant, 'details' | 'budget' | 'expiresAt'>
@@ -23,8 +24,13 @@ function detailWithin(a: GrantDetail, b: GrantDetail): boolean {
 
 function nameWithin(a: GrantDetail, b: GrantDetail): boolean {
   if (a.name === b.name || b.name === '*') return true
-  // Only resources have prefixes; a tool name that ends in * is just a name.
-  return b.kind === 'resource' && b.name.endsWith('*') && a.name.startsWith(b.name.slice(0, -1))
+  // Only resources have prefixes; a tool name that ends in * is just a name. A prefix never covers a URI that climbs.
+  return (
+    b.kind === 'resource' &&
+    b.name.endsWith('*') &&
+    a.name.startsWith(b.name.slice(0, -1)) &&
+    !isAmbiguousPath(a.name)
+  )
 }
 
 /** The child must constrain every argument that the parent constrains, at least as tightly. */

@@ -19,6 +19,7 @@ export interface BudgetEntry {
 export class Budgets {
   readonly #store: Store
   readonly #spent = new Map<string, { calls: number; bytes: number; dirty: boolean }>()
+  #writing: Promise<void> | undefined
 
   constructor(store: Store) {
     this.#store = store
@@ -42,6 +43,7 @@ export class Budgets {
     return mark?.epoch ?? 0
   }
 
+  /** Counts an entry at or after the index that {@link load} returned. */
   replay(entry: BudgetEntry): void {
     const spent = entry.grant === undefined ? undefined : this.#spent.get(entry.grant)
     if (!spent) return
@@ -73,6 +75,7 @@ export class Budgets {
     spent.dirty = true
   }
 
+  /** Counts what went to the agent. A grant that is forgotten already counts nothing. */
   settle(grantId: string, used: { bytes: number }): void {
     const spent = this.#spent.get(grantId)
     if (!spent || used.bytes === 0) return
@@ -81,22 +84,39 @@ export class Budgets {
   }
 
   spent(grantId: string): Spent {
-    const { calls, bytes } = this.#of(grantId)
+    const { calls, bytes } = this.#spent.get(grantId) ?? { calls: 0, bytes: 0 }
     return { calls, bytes }
   }
 
+  /** For a grant whose task has ended. */
   forget(grantId: string): void {
     this.#spent.delete(grantId)
   }
 
-  /** Writes the counts, which hold for all log entries below `index`. */
+  /**
+   * Writes the counts down. They MUST include every log entry below `index`; should they include later ones, those count twice after a
+   * crash, which errs on the safe side.
+   */
   async flush(index: number): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing.catch(() => {})
     const dirty = [...this.#spent].filter(([, spent]) => spent.dirty)
     if (dirty.length === 0) return
-    const values = dirty.map(([id, { calls, bytes }]) => ({ id, calls, bytes }))
+    const counts = dirty.map(([id, { calls, bytes }]) => ({ id, calls, bytes }))
     for (const [, spent] of dirty) spent.dirty = false
-    await this.#store.transaction(async (tx) => {
-      for (const { id, calls, bytes } of values) {
+    this.#writing = this.#write(counts, index)
+    try {
+      await this.#writing
+    } catch (error) {
+      for (const [, spent] of dirty) spent.dirty = true
+      throw error
+    } finally {
+      this.#writing = undefined
+    }
+  }
+
+  #write(counts: readonly ({ id: string } & Spent)[], index: number): Promise<void> {
+    return this.#store.transaction(async (tx) => {
+      for (const { id, calls, bytes } of counts) {
         await tx
           .updateTable('grants')
           .set({ spent_calls: calls, spent_bytes: bytes })

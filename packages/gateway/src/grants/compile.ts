@@ -4,6 +4,7 @@ import type { Json, JsonObject } from '../model/json.ts'
 import { isObject } from '../model/json.ts'
 import type { Reason } from '../model/reasons.ts'
 import { reason } from '../model/reasons.ts'
+import { isAmbiguousPath } from './ambiguous-path.ts'
 import { violated } from './constraints.ts'
 
 /** A grant ready to be asked on every call. */
@@ -11,48 +12,82 @@ export interface CompiledGrant extends Grant {
   readonly servers: ReadonlySet<string>
   /** Why the grant does not cover the action; undefined when it does. */
   covers(action: Action): Reason | undefined
-  /** For filtering lists: true when some call with this name could be covered. */
+  /** For filtering lists: true when some call with this name could be covered. An empty resource name asks for any resource. */
   allowsName(kind: GrantKind, server: string, name: string): boolean
 }
 
+/** The details about one kind of thing on one server, by how they name it. */
+interface Names {
+  readonly exact: Map<string, GrantDetail[]>
+  readonly any: GrantDetail[]
+  readonly prefixes: { readonly prefix: string; readonly detail: GrantDetail }[]
+}
+
+const NONE: readonly GrantDetail[] = Object.freeze([])
+
 export function compileGrant(grant: Grant): CompiledGrant {
   const servers = new Set(grant.details.map((detail) => detail.server))
-  const byKey = Map.groupBy(grant.details, (detail) => `${detail.kind}\n${detail.server}`)
+  const index = {
+    tool: new Map<string, Names>(),
+    prompt: new Map<string, Names>(),
+    resource: new Map<string, Names>(),
+  }
+  for (const detail of grant.details) addTo(index[detail.kind], detail)
 
-  const matching = (kind: GrantKind, server: string, name: string): GrantDetail[] =>
-    (byKey.get(`${kind}\n${server}`) ?? []).filter((detail) => names(detail, name))
+  const matching = (kind: GrantKind, server: string, name: string): readonly GrantDetail[] => {
+    const names = index[kind].get(server)
+    return names ? named(names, name) : NONE
+  }
 
   return {
     ...grant,
     servers,
     allowsName: (kind, server, name) =>
       kind === 'resource' && name === ''
-        ? byKey.has(`resource\n${server}`)
+        ? index.resource.has(server)
         : matching(kind, server, name).length > 0,
     covers(action) {
       if (!servers.has(action.server)) return missing(action.server)
       const target = targetOf(action)
       if (target === undefined) return undefined
-      const details = matching(target.kind, action.server, target.name)
-      if (details.length === 0) return missing(`${action.server}/${target.name.slice(0, 200)}`)
+      const details = target === 'nothing' ? NONE : matching(target.kind, action.server, target.name)
+      if (target === 'nothing' || details.length === 0) return missing(label(action, target))
       let last: Reason | undefined
       for (const detail of details) {
-        const broken = check(detail.constraints, target.args, `${action.server}/${target.name}`)
-        if (!broken) return undefined
-        last = broken
+        last = check(detail.constraints, target.args, action)
+        if (!last) return undefined
       }
       return last
     },
   }
 }
 
-const missing = (action: string): Reason => reason('GRANT_MISSING', { action })
+function addTo(index: Map<string, Names>, detail: GrantDetail): void {
+  const { server, name } = detail
+  let names = index.get(server)
+  if (!names) {
+    names = { exact: new Map(), any: [], prefixes: [] }
+    index.set(server, names)
+  }
+  if (name === '*') names.any.push(detail)
+  else {
+    names.exact.set(name, [...(names.exact.get(name) ?? []), detail])
+    // Only resources have prefixes; a tool name that ends in * is just a name.
+    if (detail.kind === 'resource' && name.endsWith('*'))
+      names.prefixes.push({ prefix: name.slice(0, -1), detail })
+  }
+}
 
-function names(detail: GrantDetail, name: string): boolean {
-  if (detail.name === name || detail.name === '*') return true
-  if (detail.kind !== 'resource' || !detail.name.endsWith('*')) return false
-  // A URI that climbs is refused, however its reader would resolve it.
-  return !/(^|[/\\])\.\.([/\\]|$)|%(2e|2f|5c|00)/i.test(name) && name.startsWith(detail.name.slice(0, -1))
+function named({ exact, any, prefixes }: Names, name: string): readonly GrantDetail[] {
+  const own = exact.get(name) ?? NONE
+  // A URI that climbs is under no prefix, however its reader would resolve it.
+  const under =
+    prefixes.length > 0 && !isAmbiguousPath(name)
+      ? prefixes.filter(({ prefix }) => name.startsWith(prefix)).map(({ detail }) => detail)
+      : NONE
+  if (under.length > 0) return [...own, ...any, ...under]
+  if (own.length === 0) return any
+  return any.length === 0 ? own : [...own, ...any]
 }
 
 interface Target {
@@ -61,32 +96,61 @@ interface Target {
   readonly args: JsonObject
 }
 
-/** What a grant has to name for this action; undefined when naming the server is enough. */
-function targetOf(action: Action): Target | undefined {
+const NO_ARGUMENTS: JsonObject = Object.freeze({})
+
+/** What a grant has to name for this action; undefined when naming the server is enough, `nothing` when no grant can name it. */
+function targetOf(action: Action): Target | 'nothing' | undefined {
   switch (action.kind) {
     case 'tool':
     case 'prompt':
     case 'resource':
-      return { kind: action.kind, name: action.name ?? '', args: action.args ?? {} }
+      return action.name === undefined
+        ? 'nothing'
+        : { kind: action.kind, name: action.name, args: action.args ?? NO_ARGUMENTS }
     case 'complete':
       return completionTarget(action.params)
-    default:
+    case 'session':
+    case 'list':
+    case 'subscribe':
+    case 'control':
+    case 'reply':
       return undefined
   }
 }
 
-/** Completion is asked for a prompt's or a resource template's argument: who may not use it may not probe it. */
-function completionTarget(params: Json | undefined): Target {
-  const ref = isObject(params) && isObject(params.ref) ? params.ref : {}
-  return typeof ref.name === 'string'
-    ? { kind: 'prompt', name: ref.name, args: {} }
-    : { kind: 'resource', name: String(ref.uri ?? '').split('{', 1)[0] as string, args: {} }
+/**
+ * Completion is asked for a prompt's or a resource template's argument: who may not use it may not probe it. Only `ref.type` says which
+ * of the two the server will read (MCP 2025-11-25, completion).
+ */
+function completionTarget(params: Json | undefined): Target | 'nothing' {
+  const ref = isObject(params) && isObject(params.ref) ? params.ref : NO_ARGUMENTS
+  if (ref.type === 'ref/prompt' && typeof ref.name === 'string') {
+    return { kind: 'prompt', name: ref.name, args: NO_ARGUMENTS }
+  }
+  if (ref.type === 'ref/resource' && typeof ref.uri === 'string') {
+    return { kind: 'resource', name: ref.uri.split('{', 1)[0] as string, args: NO_ARGUMENTS }
+  }
+  return 'nothing'
 }
 
-function check(constraints: Constraints, args: JsonObject, action: string): Reason | undefined {
-  for (const [argument, constraint] of Object.entries(constraints)) {
-    const rule = violated(constraint, Object.hasOwn(args, argument) ? args[argument] : undefined)
-    if (rule !== undefined) return reason('GRANT_CONSTRAINT', { action, argument, rule })
+const missing = (action: string): Reason => reason('GRANT_MISSING', { action })
+
+const label = (action: Action, target: Target | 'nothing'): string =>
+  target === 'nothing' ? `${action.server}/${action.method}` : `${action.server}/${target.name.slice(0, 200)}`
+
+function check(constraints: Constraints, args: JsonObject, action: Action): Reason | undefined {
+  for (const argument in constraints) {
+    const rule = violated(
+      constraints[argument] as Constraints[string],
+      Object.hasOwn(args, argument) ? args[argument] : undefined,
+    )
+    if (rule !== undefined) {
+      return reason('GRANT_CONSTRAINT', {
+        action: `${action.server}/${action.name ?? ''}`.slice(0, 200),
+        argument,
+        rule,
+      })
+    }
   }
   return undefined
 }

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
-import { loadConfig } from '../../config/load.ts'
 import { contextOf, show } from '../context.ts'
+import { readConfig } from '../read-config.ts'
 
 export function configCommand(): Command {
   const config = new Command('config').description('The configuration file.')
@@ -9,7 +9,7 @@ export function configCommand(): Command {
     .description('Check ostiary.yaml; every problem with its line and column.')
     .action((_options, command: Command) => {
       const context = contextOf(command)
-      const { path, digest } = loadConfig(context.configPath)
+      const { path, digest } = readConfig(context.configPath)
       show(context, 'ConfigCheck', { path, digest }, () => `${path} is valid.`)
     })
   config

@@ -7,7 +7,9 @@ import { play } from '../demo/play.ts'
 
 export const demoCommand = (): Command =>
   new Command('demo')
-    .description('Play a short guarded session in a temporary folder: an allowed call, a denied one, a quarantine, a lock, a proof.')
+    .description(
+      'Play a short guarded session in a temporary folder: an allowed call, a denied one, a quarantine, a lock, a proof.',
+    )
     .action(async (_options, command: Command) => {
       const context = contextOf(command)
       const dir = mkdtempSync(join(tmpdir(), 'ostiary-demo-'))

@@ -3,10 +3,10 @@ import { dirname } from 'node:path'
 import { Command } from 'commander'
 import { pino } from 'pino'
 import { initialConfig } from '../../config/defaults.ts'
-import { loadConfig } from '../../config/load.ts'
 import { startGateway } from '../../main.ts'
 import type { CliContext } from '../context.ts'
 import { contextOf } from '../context.ts'
+import { readConfig } from '../read-config.ts'
 
 export const upCommand = (): Command =>
   new Command('up')
@@ -22,7 +22,7 @@ export const upCommand = (): Command =>
       const logger = pino({ level: options.logLevel }, pino.destination({ fd: 2, sync: true }))
       const stop = Promise.withResolvers<void>()
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.resolve())
-      await using gateway = await startGateway(loadConfig(context.configPath), logger)
+      await using gateway = await startGateway(readConfig(context.configPath), logger)
       announce(context, gateway.url, first)
       await Promise.race([stop.promise, gateway.stopped])
       context.say('Stopping: open calls are ended, nothing that was answered is lost.')

@@ -4,9 +4,9 @@ import { fileURLToPath } from 'node:url'
 import { enrol } from '@ostiary/agent'
 import { verifyLog } from '@ostiary/evidence'
 import { pino } from 'pino'
-import { loadConfig } from '../../config/load.ts'
 import { startGateway } from '../../main.ts'
 import { ControlClient } from '../control-client.ts'
+import { readConfig } from '../read-config.ts'
 import { DemoClient } from './client.ts'
 
 const TITLE = '\u2014'
@@ -17,28 +17,42 @@ export async function play(dir: string, print: (text: string) => void): Promise<
   mkdirSync(notes)
   writeFileSync(join(notes, 'monday.txt'), 'Call the ward about bed 4.\n')
   writeFileSync(join(dir, 'ostiary.yaml'), configFor(notes))
-  await using gateway = await startGateway(loadConfig(join(dir, 'ostiary.yaml')), pino({ level: 'silent' }))
+  await using gateway = await startGateway(readConfig(join(dir, 'ostiary.yaml')), pino({ level: 'silent' }))
   const control = new Operator(gateway.dataDir)
-  const say = (title: string, ...lines: string[]) => print([`\n${TITLE} ${title}`, ...lines.map((line) => `  ${line}`)].join('\n'))
+  const say = (title: string, ...lines: string[]) =>
+    print([`\n${TITLE} ${title}`, ...lines.map((line) => `  ${line}`)].join('\n'))
 
   say('The gateway is up', `on ${gateway.url}; its log is named in every receipt.`)
   await control.call('POST', '/tools/refresh', { server: 'notes' })
   await control.call('POST', `/tools/notes/${encodeURIComponent('*')}/approve`, { note: 'demo' })
-  say('A person vetted the tools', 'read_note, write_note, search_notes and send_mail of the server `notes` are pinned by digest.')
+  say(
+    'A person vetted the tools',
+    'read_note, write_note, search_notes and send_mail of the server `notes` are pinned by digest.',
+  )
   await control.call('POST', '/agents', { name: 'helper', sponsor: 'alice@example.org' })
   const { code } = await control.call<{ code: string }>('POST', '/agents/helper/enrol')
   const state = join(dir, 'helper')
   const identity = await enrol({ gateway: gateway.url, code, stateDir: state })
-  say('An agent enrolled with a one-time code', `as ${identity.instance}, with a key that never leaves its folder.`)
+  say(
+    'An agent enrolled with a one-time code',
+    `as ${identity.instance}, with a key that never leaves its folder.`,
+  )
 
   await using client = new DemoClient(state, 'notes', 'read-notes')
   await client.open()
   const listed = await client.request('tools/list', {})
-  say('It opened the task `read-notes`', `and sees only what the task needs: ${listed.result?.tools?.map((tool) => tool.name).join(', ')}.`)
+  say(
+    'It opened the task `read-notes`',
+    `and sees only what the task needs: ${listed.result?.tools?.map((tool) => tool.name).join(', ')}.`,
+  )
 
   const allowed = await client.call('read_note', { path: join(notes, 'monday.txt') })
   const receipt = allowed.result?._meta?.['io.ostiary/receipt']
-  say('ALLOWED  read_note monday.txt', `“${allowed.result?.content?.[0]?.text?.trim()}”`, `recorded before it took effect, as entry ${receipt?.index} of the log.`)
+  say(
+    'ALLOWED  read_note monday.txt',
+    `“${allowed.result?.content?.[0]?.text?.trim()}”`,
+    `recorded before it took effect, as entry ${receipt?.index} of the log.`,
+  )
 
   const climbing = await client.call('read_note', { path: join(notes, '..', 'ostiary.yaml') })
   say('DENIED   read_note ../ostiary.yaml', ...why(climbing))
@@ -49,7 +63,10 @@ export async function play(dir: string, print: (text: string) => void): Promise<
   await control.call('POST', '/tools/refresh', { server: 'notes' })
   const pulled = await client.call('search_notes', { query: 'bed' })
   say('QUARANTINED  search_notes changed after it was approved', ...why(pulled))
-  const { diff } = await control.call<{ diff: { path: string; before?: string; after?: string }[] }>('GET', '/tools/notes/search_notes/diff')
+  const { diff } = await control.call<{ diff: { path: string; before?: string; after?: string }[] }>(
+    'GET',
+    '/tools/notes/search_notes/diff',
+  )
   for (const change of diff) print(`    ${change.path}\n    - ${change.before}\n    + ${change.after}`)
 
   await control.call('POST', '/locks', { scope: 'agent', target: 'helper', why: 'acting strangely' })
@@ -60,12 +77,18 @@ export async function play(dir: string, print: (text: string) => void): Promise<
   const log = join(gateway.dataDir, 'log')
   const vkey = readFileSync(join(log, 'vkey'), 'utf8')
   const report = await verifyLog(reader(log), { vkey })
-  say('VERIFIED the log, from its files and public key alone', `${report.size} entries hash to the signed root: ${report.ok ? 'whole' : 'NOT WHOLE'}.`)
+  say(
+    'VERIFIED the log, from its files and public key alone',
+    `${report.size} entries hash to the signed root: ${report.ok ? 'whole' : 'NOT WHOLE'}.`,
+  )
   const copy = join(dir, 'forged')
   cpSync(log, copy, { recursive: true })
   forge(copy, report.size)
   const forged = await verifyLog(reader(copy), { vkey })
-  say('FORGED   a copy in which one denial reads as allowed', `${forged.problems[0]?.kind} at entry ${forged.problems[0]?.index}: ${forged.problems[0]?.detail}.`)
+  say(
+    'FORGED   a copy in which one denial reads as allowed',
+    `${forged.problems[0]?.kind} at entry ${forged.problems[0]?.index}: ${forged.problems[0]?.detail}.`,
+  )
 }
 
 class Operator {
@@ -102,7 +125,9 @@ function forge(dir: string, size: number): void {
 }
 
 function configFor(notes: string): string {
-  const server = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './sample-server.ts' : './sample-server.js', import.meta.url))
+  const server = fileURLToPath(
+    new URL(import.meta.url.endsWith('.ts') ? './sample-server.ts' : './sample-server.js', import.meta.url),
+  )
   return JSON.stringify({
     version: 1,
     listen: { port: 0 },

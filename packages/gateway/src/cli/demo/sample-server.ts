@@ -7,7 +7,11 @@ import { createInterface } from 'node:readline'
 interface Request {
   readonly id?: number | string
   readonly method: string
-  readonly params?: { readonly name?: string; readonly arguments?: Record<string, string>; readonly protocolVersion?: string }
+  readonly params?: {
+    readonly name?: string
+    readonly arguments?: Record<string, string>
+    readonly protocolVersion?: string
+  }
 }
 
 const folder = resolve(process.argv[2] as string)

@@ -1,11 +1,12 @@
-import { ConfigInvalid, loadConfig } from '../../config/load.ts'
+import { ConfigInvalid } from '../../config/load.ts'
+import { readConfig } from '../read-config.ts'
 import type { Check } from './check.ts'
 
 export const configuration: Check = {
   id: 'configuration',
   async run({ configPath }) {
     try {
-      loadConfig(configPath)
+      readConfig(configPath)
       return { status: 'ok', saw: configPath }
     } catch (error) {
       if (!(error instanceof ConfigInvalid)) throw error

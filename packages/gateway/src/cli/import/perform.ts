@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { enrol } from '@ostiary/agent'
 import { addTemplates } from '../../config/edit.ts'
-import { loadConfig } from '../../config/load.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { newId } from '../../lib/id.ts'
 import { apply } from '../../registry/import/apply.ts'
@@ -12,6 +11,7 @@ import type { Found, ImportPlan, PlannedServer } from '../../registry/import/cli
 import { linesWithSecrets, rewrite } from '../../registry/import/rewrite.ts'
 import { addServers, toServerConfig } from '../../registry/import/server-config.ts'
 import type { CliContext } from '../context.ts'
+import { readConfig } from '../read-config.ts'
 
 const BIN = fileURLToPath(new URL('../../../bin/ostiary.js', import.meta.url))
 
@@ -44,10 +44,13 @@ export async function performImport(options: {
         command: process.execPath,
         args: [BIN, 'connect', name, '--task', templateName(name), '--state', stateDir],
       }))
-      const dataDir = loadConfig(context.configPath).dataDir
-      if (apply({ dataDir, file, planned: text, entries: replacements, clock: options.clock })) files.push(file)
+      const dataDir = readConfig(context.configPath).dataDir
+      if (apply({ dataDir, file, planned: text, entries: replacements, clock: options.clock }))
+        files.push(file)
       const secrets = entries.flatMap((entry) => entry.secrets.map(({ value }) => value))
-      leftovers.push(...linesWithSecrets(rewrite(text, replacements), secrets).map((line) => `${file}:${line}`))
+      leftovers.push(
+        ...linesWithSecrets(rewrite(text, replacements), secrets).map((line) => `${file}:${line}`),
+      )
     }
   }
   return { servers: unique.map((server) => server.name), files, leftovers }
@@ -60,7 +63,9 @@ async function registerServers(context: CliContext, servers: readonly PlannedSer
   for (const server of servers) {
     const names = new Map<string, string>()
     for (const { field, suggestedName, value } of server.secrets) {
-      await context.control().call('PUT', `/secrets/${encodeURIComponent(suggestedName)}`, { value: value.expose() })
+      await context
+        .control()
+        .call('PUT', `/secrets/${encodeURIComponent(suggestedName)}`, { value: value.expose() })
       names.set(field, suggestedName)
     }
     entries[server.name] = toServerConfig(server, names)
@@ -88,9 +93,13 @@ async function registerServers(context: CliContext, servers: readonly PlannedSer
 async function enrolClient(context: CliContext, client: string, sponsor: string): Promise<string> {
   const { agents } = await context.control().call<{ agents: { name: string }[] }>('GET', '/agents')
   if (!agents.some((agent) => agent.name === client)) {
-    await context.control().call('POST', '/agents', { name: client, sponsor, purpose: `MCP client ${client}` })
+    await context
+      .control()
+      .call('POST', '/agents', { name: client, sponsor, purpose: `MCP client ${client}` })
   }
-  const { code, issuer } = await context.control().call<{ code: string; issuer: string }>('POST', `/agents/${client}/enrol`)
+  const { code, issuer } = await context
+    .control()
+    .call<{ code: string; issuer: string }>('POST', `/agents/${client}/enrol`)
   const stateDir = join(homedir(), '.ostiary', 'instances', `${client}-${newId('ins').slice(-8)}`)
   await enrol({ gateway: issuer, code, stateDir })
   return stateDir

@@ -19,7 +19,9 @@ export function describePlan(plan: ImportPlan): string {
   const lines = view.servers.flatMap((server) => [
     `${server.name}   (${server.client}, ${server.file})`,
     `  runs     ${server.runs}`,
-    ...(server.environment.length > 0 ? [`  with     ${server.environment.join(', ')} in its environment, and nothing else but PATH and HOME`] : []),
+    ...(server.environment.length > 0
+      ? [`  with     ${server.environment.join(', ')} in its environment, and nothing else but PATH and HOME`]
+      : []),
     ...(server.headers.length > 0 ? [`  headers  ${server.headers.join(', ')}`] : []),
     ...server.seals.map(({ field, as }) => `  seals    ${field} as ${as}`),
   ])
@@ -29,5 +31,7 @@ export function describePlan(plan: ImportPlan): string {
 
 function commandOf({ launch }: PlannedServer): string {
   if (launch.kind === 'http') return `${launch.url} (remote)`
-  return [launch.command, ...launch.args].map((part) => (/^[\w@%+=:,./-]+$/.test(part) ? part : JSON.stringify(part))).join(' ')
+  return [launch.command, ...launch.args]
+    .map((part) => (/^[\w@%+=:,./-]+$/.test(part) ? part : JSON.stringify(part)))
+    .join(' ')
 }

@@ -1,7 +1,13 @@
 import type { DetailedError, PolicyJson } from '@cedar-policy/cedar-wasm/nodejs'
 import { policySetTextToParts, policyToJson } from '@cedar-policy/cedar-wasm/nodejs'
+import { statements } from './statements.ts'
 
-/** One policy and where it is written. */
+export interface PolicyFile {
+  readonly path: string
+  readonly text: string
+}
+
+/** One policy and where it is written. `id` is its `@id`, or `file:line` when it has none. */
 export interface ParsedPolicy {
   readonly id: string
   readonly file: string
@@ -21,8 +27,8 @@ export class PoliciesInvalid extends Error {
 }
 
 /** @throws PoliciesInvalid */
-export function parsePolicies(files: readonly { path: string; text: string }[]): ParsedPolicy[] {
-  const policies: ParsedPolicy[] = []
+export function parsePolicies(files: readonly PolicyFile[]): ParsedPolicy[] {
+  const policies = new Map<string, ParsedPolicy>()
   const problems: string[] = []
   for (const { path, text } of files) {
     const parts = policySetTextToParts(text)
@@ -31,33 +37,36 @@ export function parsePolicies(files: readonly { path: string; text: string }[]):
       continue
     }
     if (parts.policy_templates.length > 0) problems.push(`${path}: templates with slots are not supported`)
-    let from = 0
-    for (const part of parts.policies) {
-      const at = text.indexOf(part, from)
-      from = at + part.length
-      const parsed = policyToJson(part)
-      if (parsed.type === 'failure') {
-        problems.push(...parsed.errors.map((error) => describe(path, text, error)))
-        continue
-      }
-      const line = lineAt(text, at)
+    const found = statements(text)
+    if (found.length !== parts.policies.length + parts.policy_templates.length) {
+      problems.push(`${path}: the file cannot be cut into its ${parts.policies.length} policies`)
+      continue
+    }
+    for (const statement of found) {
+      const parsed = policyToJson(statement.text)
+      // A template is no policy; it has been reported already.
+      if (parsed.type === 'failure') continue
+      const line = lineAt(text, statement.at)
       const id = parsed.json.annotations?.id ?? `${path}:${line}`
-      if (policies.some((policy) => policy.id === id))
-        problems.push(`${path}:${line}: there are two policies with the id ${id}`)
-      policies.push({ id, file: path, line, text: part, json: parsed.json })
+      const other = policies.get(id)
+      if (other) problems.push(`${path}:${line}: the id ${id} is taken by ${other.file}:${other.line}`)
+      if (!/^[^\p{Cc}]{1,200}$/u.test(id)) {
+        problems.push(`${path}:${line}: an id has 1 to 200 characters on one line`)
+      }
+      policies.set(id, { id, file: path, line, text: statement.text, json: parsed.json })
     }
   }
   if (problems.length > 0) throw new PoliciesInvalid(problems)
-  return policies
+  return [...policies.values()]
 }
 
-export const lineAt = (text: string, offset: number): number =>
-  text.slice(0, Math.max(0, offset)).split('\n').length
+const lineAt = (text: string, at: number): number => text.slice(0, at).split('\n').length
 
-export function describe(path: string, text: string, error: DetailedError, lineOffset = 0): string {
-  const start = error.sourceLocations?.[0]?.start ?? 0
-  const help = error.help ? ` (${error.help})` : ''
-  return `${path}:${lineAt(text, start) + lineOffset}: ${error.message}${help}`
+/** `file:line: message (help)`. Cedar counts its places in bytes; `firstLine` is where `text` starts in the file. */
+export function describe(path: string, text: string, error: DetailedError, firstLine = 1): string {
+  const before = Buffer.from(text).subarray(0, error.sourceLocations?.[0]?.start ?? 0)
+  const line = firstLine + before.toString('utf8').split('\n').length - 1
+  return `${path}:${line}: ${error.message}${error.help ? ` (${error.help})` : ''}`
 }
 
 /** Ids of the actions a policy's scope names; undefined when it is about any action. */
@@ -66,49 +75,4 @@ export function actionsOf(policy: PolicyJson): readonly string[] | undefined {
   if (action.op === 'All') return undefined
   const entities = 'entities' in action ? action.entities : 'entity' in action ? [action.entity] : []
   return entities.map((entity) => ('__entity' in entity ? entity.__entity.id : entity.id))
-}
-
-/** What a policy reads of `context`: names of inputs, or `all` when it cannot be told. */
-export interface Reads {
-  readonly context: boolean
-  readonly inputs: ReadonlySet<string> | 'all'
-}
-
-export function readsOf(policy: PolicyJson): Reads {
-  const inputs = new Set<string>()
-  let context = false
-  let all = false
-  const walk = (node: unknown): void => {
-    if (typeof node !== 'object' || node === null) return
-    if (Array.isArray(node)) return node.forEach(walk)
-    const access = (node as Record<string, unknown>)['.'] ?? (node as Record<string, unknown>).has
-    const { left, attr } = (access ?? {}) as { left?: unknown; attr?: string | string[] }
-    if (isInput(left)) {
-      context = true
-      inputs.add(Array.isArray(attr) ? (attr[0] as string) : (attr as string))
-      return
-    }
-    if (isContext(left)) {
-      context = true
-      const path = Array.isArray(attr) ? attr : [attr as string]
-      // `context has input.path` names the input at once; the bare record may be compared as a whole.
-      if (path[0] === 'input' && path.length > 1) inputs.add(path[1] as string)
-      else if (path[0] === 'input') all = true
-      return
-    }
-    if ((node as { Var?: unknown }).Var === 'context') {
-      context = true
-      all = true
-    }
-    Object.values(node).forEach(walk)
-  }
-  walk(policy.conditions)
-  return { context, inputs: all ? 'all' : inputs }
-}
-
-const isContext = (node: unknown): boolean => (node as { Var?: unknown } | undefined)?.Var === 'context'
-
-const isInput = (node: unknown): boolean => {
-  const access = (node as { '.'?: { left?: unknown; attr?: unknown } } | undefined)?.['.']
-  return access?.attr === 'input' && isContext(access.left)
 }

@@ -1,19 +1,18 @@
 import type { AuthorizationAnswer } from '@cedar-policy/cedar-wasm/nodejs'
-import {
-  preparsePolicySet,
-  preparseSchema,
-  statefulIsAuthorized,
-  validate,
-} from '@cedar-policy/cedar-wasm/nodejs'
+import { preparsePolicySet, preparseSchema, statefulIsAuthorized } from '@cedar-policy/cedar-wasm/nodejs'
 import type { Decision } from '../../model/decision.ts'
 import { ALLOW, deny } from '../../model/decision.ts'
 import { reason } from '../../model/reasons.ts'
-import type { ParsedPolicy, Reads } from './parse.ts'
-import { actionsOf, describe, PoliciesInvalid, parsePolicies, readsOf } from './parse.ts'
+import type { ParsedPolicy, PolicyFile } from './parse.ts'
+import { actionsOf, PoliciesInvalid, parsePolicies } from './parse.ts'
+import type { Reads } from './reads.ts'
+import { joinReads, readsOf } from './reads.ts'
 import type { PolicyRequest } from './request.ts'
 import { cedarAction, cedarInput, cedarRequest, Unrepresentable } from './request.ts'
 import type { InputType, PolicyTool } from './schema.ts'
 import { actionId, COMPLETION, cedarSchema, inputTypes, RESOURCE_READ } from './schema.ts'
+import { giveSlot, takeSlot } from './slots.ts'
+import { validatePolicies } from './validate.ts'
 
 /** Without policy files: what the grant covers is permitted. The grant has narrowed it already. */
 const BASE = {
@@ -21,7 +20,7 @@ const BASE = {
   text: '@id("base")\n@reason("The grant covers the call, and no policy file is configured.")\npermit (principal, action in Action::"call", resource);',
 }
 
-const GROUPS = { tool: ['tool', 'call'], prompt: ['prompt', 'call'], other: ['call'] } as const
+const SLICE_GROUPS = { tool: ['tool', 'call'], prompt: ['prompt', 'call'], other: ['call'] } as const
 const MAX_CACHED = 10_000
 
 /** The policies that can decide about one action. */
@@ -48,22 +47,21 @@ export class PolicyEngine {
   readonly #slices = new Map<string, Slice>()
   readonly #schema: string
   readonly #cache = new Map<string, Decision>()
-  /** Policies about actions the registry does not know; they cannot match anything. */
+  /** Policies about tools and prompts the registry does not know; they cannot match anything. */
   readonly dormant: readonly ParsedPolicy[]
+  /** `file:line: message` about policies that are valid and can never hold. */
+  readonly warnings: readonly string[]
 
   /** @throws PoliciesInvalid when a policy does not parse or fails strict validation */
-  constructor(input: { files: readonly { path: string; text: string }[]; tools: readonly PolicyTool[] }) {
+  constructor(input: { files: readonly PolicyFile[]; tools: readonly PolicyTool[] }) {
     const all = parsePolicies(input.files.length > 0 ? input.files : [BASE])
-    const known = new Set([...input.tools.map(actionId), 'call', 'tool', 'prompt', RESOURCE_READ, COMPLETION])
-    this.dormant = all.filter((policy) => actionsOf(policy.json)?.every((id) => !known.has(id)))
-    const live = all
-      .filter((policy) => !this.dormant.includes(policy))
-      .map((policy) => withKnownActions(policy, known))
+    const { live, dormant, warnings } = validatePolicies(all, input.tools)
+    this.dormant = dormant
+    this.warnings = warnings
     const schema = cedarSchema(input.tools)
-    check(live, schema)
     this.#schema = takeSlot()
     must(preparseSchema(this.#schema, schema))
-    const add = (action: string, kind: keyof typeof GROUPS, types: ReadonlyMap<string, InputType>) =>
+    const add = (action: string, kind: keyof typeof SLICE_GROUPS, types: ReadonlyMap<string, InputType>) =>
       this.#slices.set(action, slice(action, kind, live, types))
     for (const tool of input.tools) add(actionId(tool), tool.kind, inputTypes(tool.inputSchema))
     add(RESOURCE_READ, 'other', new Map())
@@ -75,7 +73,7 @@ export class PolicyEngine {
     if (!slice) return deny(reason('POLICY_ERROR', { detail: 'the action is not in the policy schema' }))
     let input: ReturnType<typeof cedarInput>
     try {
-      input = inputOf(slice, request)
+      input = cedarInput(request.action, slice.types, slice.reads)
     } catch (error) {
       if (error instanceof Unrepresentable) return deny(reason('POLICY_ERROR', { detail: error.message }))
       throw error
@@ -94,7 +92,7 @@ export class PolicyEngine {
     const slice = this.#slices.get(cedarAction(request.action))
     if (!slice || decision.reasons[0]?.code === 'POLICY_ERROR')
       return { decision, determining: [], couldPermit: [] }
-    const input = inputOf(slice, request)
+    const input = cedarInput(request.action, slice.types, slice.reads)
     const { ids } = this.#evaluate(slice, request, input)
     const determining = slice.policies.filter((policy) => ids.includes(policy.id))
     const couldPermit =
@@ -142,10 +140,6 @@ export class PolicyEngine {
   }
 }
 
-/** The schema demands the address of a resource; arguments are put before Cedar only where a policy reads them. */
-const inputOf = (slice: Slice, { action }: PolicyRequest): ReturnType<typeof cedarInput> =>
-  slice.reads.context || action.kind === 'resource' ? cedarInput(action, slice.types, slice.reads.inputs) : {}
-
 const isPermit = (policy: ParsedPolicy): boolean => policy.json.effect === 'permit'
 
 /** All that a decision depends on: nothing else is put before Cedar. */
@@ -169,13 +163,12 @@ const cacheKey = (r: PolicyRequest, input: object): string =>
 /** A policy about unconstrained actions belongs to every slice; only then is slicing sound. */
 function slice(
   action: string,
-  kind: keyof typeof GROUPS,
+  kind: keyof typeof SLICE_GROUPS,
   all: readonly ParsedPolicy[],
   types: ReadonlyMap<string, InputType>,
 ): Slice {
-  const ids: readonly string[] = [action, ...GROUPS[kind]]
+  const ids: readonly string[] = [action, ...SLICE_GROUPS[kind]]
   const policies = all.filter((policy) => actionsOf(policy.json)?.some((id) => ids.includes(id)) ?? true)
-  const reads = policies.map((policy) => readsOf(policy.json))
   const slot = takeSlot()
   must(
     preparsePolicySet(slot, {
@@ -186,51 +179,12 @@ function slice(
     slot,
     policies,
     types,
-    reads: {
-      context: reads.some((read) => read.context),
-      inputs: reads.some((read) => read.inputs === 'all')
-        ? 'all'
-        : new Set(reads.flatMap((read) => [...(read.inputs as ReadonlySet<string>)])),
-    },
+    reads: joinReads(policies.map((policy) => readsOf(policy.json))),
   }
-}
-
-/** A list of actions keeps those that exist; validation would refuse the whole policy for one that does not yet. */
-function withKnownActions(policy: ParsedPolicy, known: ReadonlySet<string>): ParsedPolicy {
-  const { action } = policy.json
-  if (!('entities' in action)) return policy
-  const entities = action.entities.filter((entity) =>
-    known.has('__entity' in entity ? entity.__entity.id : entity.id),
-  )
-  return { ...policy, json: { ...policy.json, action: { op: 'in', entities } } }
-}
-
-function check(policies: readonly ParsedPolicy[], schema: ReturnType<typeof cedarSchema>): void {
-  const answer = validate({
-    validationSettings: { mode: 'strict' },
-    schema,
-    policies: { staticPolicies: Object.fromEntries(policies.map((policy) => [policy.id, policy.json])) },
-  })
-  if (answer.type === 'failure') throw new PoliciesInvalid(answer.errors.map((error) => error.message))
-  if (answer.validationErrors.length === 0) return
-  throw new PoliciesInvalid(
-    answer.validationErrors.map(({ policyId, error }) => {
-      const policy = policies.find((candidate) => candidate.id === policyId) as ParsedPolicy
-      return describe(policy.file, policy.text, { ...error, sourceLocations: [] }, policy.line - 1)
-    }),
-  )
 }
 
 function must(
   answer: { type: 'success' } | { type: 'failure'; errors: readonly { message: string }[] },
 ): void {
   if (answer.type === 'failure') throw new PoliciesInvalid(answer.errors.map((error) => error.message))
-}
-
-/** Names in Cedar's preparse cache, used again and again because entries are never removed. */
-const free: string[] = []
-let slots = 0
-const takeSlot = (): string => free.pop() ?? `ostiary:${slots++}`
-const giveSlot = (slot: string): void => {
-  free.push(slot)
 }

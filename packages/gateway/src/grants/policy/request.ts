@@ -33,7 +33,7 @@ export function cedarAction(action: PolicyRequest['action']): string {
   })
 }
 
-/** The inputs that the policies read, as Cedar values. @throws Unrepresentable */
+/** The inputs that the policies read, as Cedar values; the URI of a resource always. An input that is null is absent. @throws Unrepresentable */
 export function cedarInput(
   action: PolicyRequest['action'],
   types: ReadonlyMap<string, InputType>,
@@ -53,7 +53,7 @@ export function cedarInput(
 function cedarValue(name: string, value: Json, type: InputType): CedarValueJson {
   switch (type) {
     case 'string':
-      if (typeof value === 'string' && value.length <= MAX_STRING) return value
+      if (typeof value === 'string' && value.length <= MAX_STRING && value.isWellFormed()) return value
       break
     case 'boolean':
       if (typeof value === 'boolean') return value

@@ -16,15 +16,22 @@ export type InputType = 'string' | 'long' | 'boolean' | 'decimal' | 'strings'
 export const RESOURCE_READ = 'resource.read'
 export const COMPLETION = 'completion'
 
-export const actionId = (tool: Pick<PolicyTool, 'server' | 'kind' | 'name'>): string =>
-  tool.kind === 'tool' ? `${tool.server}/${tool.name}` : `${tool.server}/prompt:${tool.name}`
+/** Action groups: `call` holds everything, the others what they say. */
+export const GROUPS: ReadonlySet<string> = new Set(['call', 'tool', 'prompt'])
+
+/** `server/tool` or `server/prompt:name`. A tool whose name looks like a prompt's is `server/tool:name`, so that no two share an id. */
+export function actionId({ server, kind, name }: Pick<PolicyTool, 'server' | 'kind' | 'name'>): string {
+  const marked = kind === 'prompt' || /^(prompt|tool):/.test(name)
+  return marked ? `${server}/${kind}:${name}` : `${server}/${name}`
+}
 
 /** Top-level arguments that Cedar can hold; the rest cannot be spoken of in policies. */
 export function inputTypes(inputSchema: unknown): ReadonlyMap<string, InputType> {
   const types = new Map<string, InputType>()
   const properties = isObject(inputSchema) && isObject(inputSchema.properties) ? inputSchema.properties : {}
   for (const [name, schema] of Object.entries(properties)) {
-    const type = isObject(schema) ? inputType(schema) : undefined
+    // In Cedar's JSON a record with a key such as `__entity` is not a record.
+    const type = isObject(schema) && !name.startsWith('__') ? inputType(schema) : undefined
     if (type) types.set(name, type)
   }
   return types

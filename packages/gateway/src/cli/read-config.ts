@@ -1,0 +1,6 @@
+import type { Loaded } from '../config/load.ts'
+import { loadConfig } from '../config/load.ts'
+import { templateProblems } from '../grants/templates.ts'
+
+/** Reads `ostiary.yaml` by the rules of all rooms. @throws ConfigInvalid */
+export const readConfig = (path: string): Loaded => loadConfig(path, [({ tasks }) => templateProblems(tasks)])
