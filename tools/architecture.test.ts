@@ -14,7 +14,7 @@ const ROWS = [
   ['health'],
   ['gateway'],
   ['control'],
-  ['cli', 'main.ts'],
+  ['cli', 'main.ts', 'worker.ts'],
 ]
 const SRC = 'packages/gateway/src'
 const MAX_LINES = 500

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
+import { createServer } from 'node:http'
 import { hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
+import { getRequestListener } from '@hono/node-server'
 import type { Logger } from 'pino'
 import { Committer } from './audit/commitment.ts'
 import { AuditLog } from './audit/log.ts'
@@ -9,26 +11,24 @@ import { durationMs } from './config/schema.ts'
 import { watchConfig } from './config/watch.ts'
 import { agentApi } from './control/agent-api.ts'
 import { operatorApi } from './control/operator-api.ts'
-import { listenPrivately } from './control/socket.ts'
 import { staticBroker } from './credentials/brokers/static.ts'
 import { Leases } from './credentials/leases.ts'
 import { References } from './credentials/resolve.ts'
 import { Secrets } from './credentials/secrets.ts'
 import { createScanner } from './firewall/scanner.ts'
+import type { Snapshot, Stop } from './gateway/data-plane.ts'
+import { DataPlane } from './gateway/data-plane.ts'
 import { explainCall } from './gateway/explain.ts'
+import { Fleet } from './gateway/fleet/fleet.ts'
+import { ownerMethods } from './gateway/fleet/owner-methods.ts'
 import type { Route } from './gateway/front.ts'
 import { front } from './gateway/front.ts'
 import { hostGuard } from './gateway/guard.ts'
 import { honoRoute } from './gateway/hono-route.ts'
-import { InFlight } from './gateway/in-flight.ts'
-import { closeServer, listen } from './gateway/listen.ts'
-import type { McpParts } from './gateway/mcp.ts'
-import { connectUpstream, mcpContext, mcpRoute, meetAgain } from './gateway/mcp.ts'
+import { addressOf, closeNow, closeServer, freePort, listen } from './gateway/listen.ts'
 import { Owner } from './gateway/owner.ts'
 import { replayLog } from './gateway/replay-log.ts'
-import { Servers } from './gateway/servers.ts'
 import { Budgets } from './grants/budgets.ts'
-import { PolicyEngine } from './grants/policy/policy.ts'
 import { Tasks } from './grants/tasks.ts'
 import { Agents } from './identity/agents.ts'
 import { authorizationServer } from './identity/authorization-server/index.ts'
@@ -38,12 +38,13 @@ import { ReplayWindow } from './identity/replay.ts'
 import { Tokens } from './identity/tokens.ts'
 import { systemClock } from './lib/clock.ts'
 import { privateKey, readPrivateFile, writePrivateFile } from './lib/private-file.ts'
+import { listenPrivately, privatePath } from './lib/private-socket.ts'
 import { sealer } from './lib/sealed-token.ts'
-import { sentence } from './model/reasons.ts'
-import { Refusal, refuse } from './model/refusal.ts'
+import { refuse } from './model/refusal.ts'
 import { Locks } from './oversight/locks.ts'
+import { RateLimit } from './oversight/rate-limit.ts'
 import { Registry } from './registry/tools.ts'
-import { placement } from './segments/segments.ts'
+import { plainView } from './registry/views.ts'
 import type { Bus } from './store/bus.ts'
 import { lockFolder } from './store/folder-lock.ts'
 import { localBus } from './store/local-bus.ts'
@@ -86,9 +87,20 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
   })
   stack.defer(() => log.close())
   const store = stack.use(await openStore(loaded))
-  const bus: Bus = stack.use(localBus())
+  const fleet = new Fleet({
+    size: loaded.config.workers,
+    program: join(import.meta.dirname, 'worker.ts'),
+    state: () => ({
+      snapshot: snapshotOf(now),
+      locks: locks.view.list(),
+      tools: Map.groupBy(registry.all().map(plainView), (view) => view.server),
+      secrets: leases.knownSecrets(),
+    }),
+    onProblem: (problem) => logger.error(problem),
+  })
+  const bus: Bus = stack.use(fleet.over(localBus()))
+  const isFleet = loaded.config.workers > 1
 
-  const inFlight = new InFlight()
   const tokens = new Tokens({ store, clock })
   const budgets = new Budgets(store)
   const locks = new Locks({ store, recorder: log, bus, clock })
@@ -101,17 +113,27 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     clock,
     broker: staticBroker(references),
     serverConfig: (name) => now.config.servers[name],
+    onOpened: () => fleet.update({ secrets: leases.knownSecrets() }),
   })
-  const servers = stack.use(
-    new Servers((name, config) =>
-      connectUpstream(config, {
-        maxMessage: now.config.limits.message,
-        base: loaded.path,
+  const plane = stack.use(
+    new DataPlane(
+      {
+        clock,
         env: process.env,
-        onStderr: (text) => logger.debug({ server: name, text }, 'a server wrote to its error output'),
-      }),
+        views: () => registry.all(),
+        onServerOutput: (server, text) =>
+          logger.debug({ server, text }, 'a server wrote to its error output'),
+        onProblem: (problem, error) => logger.error({ err: error }, problem),
+        onBug,
+      },
+      snapshotOf(loaded),
     ),
   )
+  /** Ends it here and in every worker. */
+  const stop = async (what: Stop): Promise<void> => {
+    plane.stop(what)
+    await fleet.stop(what)
+  }
   const tasks = new Tasks({
     store,
     recorder: log,
@@ -120,8 +142,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     templates: () => now.config.tasks,
     async onEnd(task, end) {
       tokens.drop({ task: task.id })
-      inFlight.stopTask(task.id, end)
-      for (const server of servers.all()) server.upstream.stop(task.id)
+      await stop({ task: task.id, end })
       await leases.close(task.id)
     },
   })
@@ -133,7 +154,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     clock,
     async onRevoked(instance) {
       await tokens.revoke({ instance })
-      inFlight.stopInstance(instance)
+      await stop({ instance })
       await tasks.closeWhere((task) => task.instance === instance, 'revoked', gatewayActor)
     },
   })
@@ -154,45 +175,27 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
   await replayLog(log, replay, budgets, clock.now())
   await leases.recover()
   await registry.configure(now.config.servers)
-  await servers.configure(now.config.servers)
-
-  let engine = policyEngine(now, registry)
-  const rebuildPolicies = () => {
-    try {
-      const next = policyEngine(now, registry)
-      engine.dispose()
-      engine = next
-    } catch (error) {
-      // The old policies stay in force; a call the new registry allows is denied until they fit.
-      logger.error({ err: error }, 'the policies do not fit the registry')
-    }
-  }
-  let rebuilding = false
+  await plane.configure(snapshotOf(now))
+  // Policies that cannot be used are told now, not at the first call.
+  plane.engine()
   bus.subscribe(
-    (event) => {
-      if (event.topic !== 'registry' || rebuilding) return
-      // Approving many tools is one change.
-      rebuilding = true
-      setImmediate(() => {
-        rebuilding = false
-        rebuildPolicies()
-        for (const server of servers.all()) {
-          server.vetted = [...registry.view(server.name).values()].some(
-            (view) => view.status === 'approved' && view.seenDigest === view.pinnedDigest,
-          )
-        }
-      })
+    ({ topic }) => {
+      if (topic === 'registry') plane.registryChanged()
     },
-    async () => {},
+    async () => plane.registryChanged(),
   )
 
   const routes: Route[] = []
-  const { hosts, origins } = loaded.config.listen
-  const server = front({ routes, guard: hostGuard({ hosts: [...hosts, hostOf(loaded)], origins }), onBug })
-  const address = await listen(server, loaded.config.listen)
-  stack.defer(() => closeServer(server, inFlight))
+  const { origins } = loaded.config.listen
+  const hosts = [...loaded.config.listen.hosts, hostOf(loaded)]
+  const server = front({ routes, guard: hostGuard({ hosts, origins }), onBug })
+  // Workers listen for clients; what only the owner serves they hand on to it.
+  const ownerSocket = privatePath(dataDir, 'owner')
+  const publicly = isFleet ? await freePort(loaded.config.listen) : loaded.config.listen
+  const address = isFleet ? addressOf(publicly) : await listen(server, publicly)
+  if (isFleet) await listenPrivately(server, ownerSocket)
+  stack.defer(() => closeServer(server, plane.inFlight))
   const issuer = loaded.config.listen.url?.replace(/\/$/, '') ?? address
-  let places = placement(now.config)
   const owner = new Owner({
     log,
     committer: new Committer(join(dataDir, 'keys', 'commitment.key')),
@@ -206,20 +209,14 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     registry,
     leases,
   })
-  const parts: McpParts = {
+  const sealKey = privateKey(join(dataDir, 'keys', 'sessions.key'))
+  const mcp = plane.route({
     issuer,
     logOrigin: log.origin,
     authority: owner,
-    clock,
-    servers,
     scanner: createScanner({ secrets: () => leases.knownSecrets() }),
-    sealer: sealer(privateKey(join(dataDir, 'keys', 'sessions.key'))),
-    inFlight,
-    config: () => now.config,
-    placement: () => places,
-    engine: () => engine,
-    onBug,
-  }
+    sealer: sealer(sealKey),
+  })
   const proofWindowMs = durationMs(loaded.config.tokens.proof_window)
   const useOnce = (key: string) => replay.use(key)
   const oauth = authorizationServer({
@@ -248,15 +245,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     useOnce,
     onBug,
   })
-  const enforceLocks = async () => {
-    const inForce = locks.view.list()
-    inFlight.stopLocked(inForce)
-    for (const lock of inForce) {
-      if (lock.scope === 'global') for (const server of servers.all()) server.upstream.stop()
-      if (lock.scope === 'server') servers.get(lock.target)?.upstream.stop()
-      if (lock.scope === 'task') for (const server of servers.all()) server.upstream.stop(lock.target)
-    }
-  }
+  const enforceLocks = () => stop({ locks: locks.view.list() })
   let applying: Promise<void> = Promise.resolve()
   /** One change at a time; the watcher and a reload by hand often bring the same one. */
   const apply = (next: Loaded): Promise<void> => {
@@ -266,28 +255,17 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
   const swap = async (next: Loaded) => {
     if (next.digest === now.digest) return
     now = next
-    places = placement(next.config)
-    rebuildPolicies()
     await registry.configure(next.config.servers)
-    await servers.configure(next.config.servers)
     for (const name of Object.keys(next.config.servers)) leases.refresh(name)
+    await plane.configure(snapshotOf(next))
+    plane.engine()
+    await fleet.update({ snapshot: snapshotOf(next) })
     await log.append({ type: 'config.loaded', actor: gatewayActor, data: { digest: next.digest } })
-    void meetAll()
+    void meetAll().catch(onBug)
   }
   const meetAll = async (only?: string) => {
-    const problems: { server: string; problem: string }[] = []
-    await Promise.all(
-      servers.all().map(async (server) => {
-        if (only !== undefined && server.name !== only) return
-        try {
-          await meetAgain(parts, server)
-        } catch (error) {
-          if (!(error instanceof Refusal)) throw error
-          problems.push({ server: server.name, problem: sentence(error.reason) })
-          logger.warn({ server: server.name }, sentence(error.reason))
-        }
-      }),
-    )
+    const problems = await plane.meet(only)
+    for (const { server, problem } of problems) logger.warn({ server }, problem)
     return problems
   }
   const stopping = Promise.withResolvers<void>()
@@ -318,10 +296,13 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
       data: dataDir,
       config: { path: now.path, digest: now.digest },
       log: { origin: log.origin, size: log.size, vkey: log.vkey },
-      open: { tasks: (await tasks.list({ open: true })).length, calls: inFlight.size },
+      open: { tasks: (await tasks.list({ open: true })).length, calls: plane.inFlight.size + fleet.calls },
       locks: locks.view.list().length,
-      policies: { dormant: engine.dormant.map((policy) => policy.id) },
-      servers: servers.all().map((server) => ({ name: server.name, met: server.met === true })),
+      policies: {
+        dormant: plane.engine().dormant.map((policy) => policy.id),
+        warnings: plane.engine().warnings,
+      },
+      servers: plane.servers.all().map((server) => ({ name: server.name, met: server.met === true })),
     }),
     async explain(call) {
       const agent = await agents.require(call.agent)
@@ -336,8 +317,8 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
         template,
         tool: call.tool,
         args: call.args,
-        placement: places,
-        engine,
+        placement: plane.placement,
+        engine: plane.engine(),
         views: (server) => registry.view(server),
       })
     },
@@ -345,12 +326,14 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
   })
 
   routes.push(
-    mcpRoute(mcpContext(parts)),
+    mcp,
     honoRoute(oauth.fetch, ['/oauth/', '/.well-known/', '/v1/enrol', '/v1/keys']),
     honoRoute(agentRoutes.fetch, ['/v1/tasks']),
   )
-  const socket = await listenPrivately(dataDir, control.fetch)
-  stack.use(socket)
+  const controlSocket = privatePath(dataDir, 'control')
+  const controlServer = createServer(getRequestListener(control.fetch, { overrideGlobalObjects: false }))
+  await listenPrivately(controlServer, controlSocket)
+  stack.defer(() => closeNow(controlServer))
 
   const upkeep = setInterval(() => {
     Promise.all([tasks.expireDue(), tokens.sweep(), budgets.flush(log.size)]).catch(onBug)
@@ -371,6 +354,16 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
       }
     }),
   )
+  if (isFleet) {
+    stack.use(fleet)
+    await fleet.start(
+      { issuer, logOrigin: log.origin, sealKey, listen: publicly, hosts, origins, ownerSocket },
+      ownerMethods(owner, {
+        rate: new RateLimit(loaded.config.limits.rate),
+        onProblem: (problem) => logger.error(problem),
+      }),
+    )
+  }
   await log.append({
     type: 'gateway.started',
     actor: gatewayActor,
@@ -386,7 +379,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
   return {
     url: issuer,
     dataDir,
-    controlSocket: socket.path,
+    controlSocket,
     stopped: stopping.promise,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
@@ -417,13 +410,4 @@ function logName(dataDir: string): string {
 const hostOf = ({ config }: Loaded): string =>
   config.listen.url ? new URL(config.listen.url).hostname : config.listen.host
 
-const policyEngine = (loaded: Loaded, registry: Registry): PolicyEngine =>
-  new PolicyEngine({
-    files: loaded.policies,
-    // What is not approved cannot be called, so policies about it sleep until it is.
-    tools: registry
-      .all()
-      .flatMap(({ server, kind, name, pinned }) =>
-        pinned ? [{ server, kind, name, inputSchema: pinned.inputSchema }] : [],
-      ),
-  })
+const snapshotOf = ({ config, path, policies }: Loaded): Snapshot => ({ config, path, policies })

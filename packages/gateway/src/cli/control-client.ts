@@ -1,5 +1,5 @@
 import { Agent, request } from 'undici'
-import { controlPath } from '../control/socket.ts'
+import { privatePath } from '../lib/private-socket.ts'
 import { CommandFailed, EXIT } from './exit.ts'
 
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
@@ -11,7 +11,10 @@ export class ControlClient {
 
   constructor(dataDir: string) {
     this.#dataDir = dataDir
-    this.#agent = new Agent({ connect: { socketPath: controlPath(dataDir) }, headersTimeout: 120_000 })
+    this.#agent = new Agent({
+      connect: { socketPath: privatePath(dataDir, 'control') },
+      headersTimeout: 120_000,
+    })
   }
 
   async call<T>(method: Method, path: string, body?: object): Promise<T> {

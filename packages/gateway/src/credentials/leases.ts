@@ -18,6 +18,8 @@ interface LeaseDeps {
   readonly clock: Clock
   readonly broker: Broker
   serverConfig(server: string): ServerConfig | undefined
+  /** A lease was opened; its secrets are known now. The first injection waits for this. */
+  onOpened(): Promise<void>
 }
 
 const MIN_LEAK = 8
@@ -40,8 +42,9 @@ export class Leases {
     const opening = this.#open(server, task)
     this.#leases.set(key, opening)
     return opening.then(
-      (lease) => {
+      async (lease) => {
         if (this.#leases.get(key) === opening) this.#leases.set(key, lease)
+        await this.#d.onOpened()
         return lease.injection
       },
       (error: unknown) => {

@@ -12,6 +12,8 @@ import type { MaybePromise } from './exchange.ts'
 /** What must be true at the one linearisation point, and the entry that makes the intent durable. */
 export interface Admission {
   readonly event: LogEvent
+  /** Of the request body; the entry holds a keyed commitment to it, which only the owner can make. */
+  readonly contentDigest: string
   readonly replayKey: string
   readonly tokenHash: string
   readonly subject: LockSubject
@@ -50,8 +52,6 @@ export interface Authority {
   tools(server: string): MaybePromise<ReadonlyMap<string, ToolView>>
   observe(server: string, seen: Seen): Promise<ReadonlyMap<string, ToolView>>
   injection(server: string, task: string): MaybePromise<Injection>
-  /** Keyed commitment to a request body; the key stays with the owner. */
-  commit(callId: string, contentDigest: string): MaybePromise<string>
   admit(admission: Admission): Promise<LogPosition | Reason>
   settle(settlement: Settlement): Promise<LogPosition>
   record(event: LogEvent): Promise<LogPosition>

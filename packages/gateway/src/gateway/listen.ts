@@ -1,4 +1,5 @@
 import type { Server as HttpServer } from 'node:http'
+import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { reason } from '../model/reasons.ts'
 import type { InFlight } from './in-flight.ts'
@@ -27,8 +28,20 @@ export async function listen(
   })
   server.listen({ host, port }, resolve)
   await promise
-  const address = server.address() as AddressInfo
-  return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`
+  return addressOf({ host, port: (server.address() as AddressInfo).port })
+}
+
+export const addressOf = ({ host, port }: { host: string; port: number }): string =>
+  `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+
+/** A port for several processes to share, settled before the first of them starts. */
+export async function freePort({ host, port }: { host: string; port: number }) {
+  const probe = createServer()
+  const address = await listen(probe, { host, port })
+  const closed = Promise.withResolvers<void>()
+  probe.close(() => closed.resolve())
+  await closed.promise
+  return { host, port: Number(new URL(address).port || 80) }
 }
 
 /** Ends open calls with a reason, then connections that linger. */
@@ -40,4 +53,12 @@ export async function closeServer(server: HttpServer, inFlight: InFlight): Promi
   const timer = setTimeout(() => server.closeAllConnections(), GRACE_MS)
   await promise
   clearTimeout(timer)
+}
+
+/** For an interface whose requests are short. */
+export async function closeNow(server: HttpServer): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  server.close(() => resolve())
+  server.closeAllConnections()
+  await promise
 }

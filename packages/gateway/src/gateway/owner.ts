@@ -75,16 +75,12 @@ export class Owner implements Authority {
     return this.#r.leases.injectionFor(server, task)
   }
 
-  commit(callId: string, contentDigest: string): string {
-    return this.#r.committer.commit(callId, contentDigest)
-  }
-
   /**
    * The one linearisation point. Everything up to `append` runs without yielding, so of two racing calls with one proof, or with one
    * call left in the budget, exactly one gets through.
    */
   async admit(a: Admission): Promise<LogPosition | Reason> {
-    const { replay, locks, tasks, tokens, budgets, clock, log, bus } = this.#r
+    const { replay, locks, tasks, tokens, budgets, clock, log, bus, committer } = this.#r
     if (!bus.alive()) return reason('LOCKS_STALE')
     const now = clock.now()
     if (!replay.use(a.replayKey)) return reason('PROOF_REPLAYED')
@@ -96,8 +92,10 @@ export class Owner implements Authority {
     const spent = budgets.reserve(live.grant, { calls: a.calls })
     if (spent) return spent
     tasks.touch(a.task)
+    const { event } = a
+    const commitment = committer.commit(String(event.data.call), a.contentDigest)
     try {
-      return await log.append(a.event)
+      return await log.append({ ...event, data: { ...event.data, commitment } })
     } catch (error) {
       budgets.release(a.grant, { calls: a.calls })
       throw error

@@ -27,6 +27,20 @@ export interface ToolView {
   readonly validate: Validator | undefined
 }
 
+/** A view as another process can be sent it. */
+export type PlainView = Omit<ToolView, 'validate'>
+
+export const plainView = ({ validate: _, ...plain }: ToolView): PlainView => plain
+
+/** The other end of {@link plainView}. */
+export const revivedView = (plain: PlainView, before: ToolView | undefined): ToolView => ({
+  ...plain,
+  validate:
+    before !== undefined && before.pinnedDigest === plain.pinnedDigest
+      ? before.validate
+      : validatorOf(plain.kind, plain.pinned),
+})
+
 /** `before` lends its compiled validator when the pinned definition is the same. */
 export function viewOf(row: ToolRow, before: ToolView | undefined): ToolView {
   const pinnedDigest = row.pinned_digest ?? undefined

@@ -26,13 +26,13 @@ export function recordStage(authority: Authority): Stage<Recorded, 'intent'> {
         data: {
           call: exchange.id,
           ...describe(action),
-          commitment: await authority.commit(exchange.id, action.contentDigest),
           proof: facts.replayKey,
         },
       }
       try {
         const result = await authority.admit({
           event,
+          contentDigest: action.contentDigest,
           replayKey: facts.replayKey,
           tokenHash: facts.tokenHash,
           subject: lockSubject(facts),

@@ -1,0 +1,37 @@
+import type { RateLimit } from '../../oversight/rate-limit.ts'
+import type { Authority } from '../authority.ts'
+import { rateLimited } from '../stages/budget.ts'
+import type { OwnerMethods } from './protocol.ts'
+
+/**
+ * What the owner answers its workers. Each worker throttles by itself, so the rate that an instance has on the whole machine is kept here.
+ */
+export function ownerMethods(
+  owner: Authority,
+  deps: { rate: RateLimit; onProblem(problem: string): void },
+): OwnerMethods {
+  return {
+    resolveToken: async (hash) => owner.resolveToken(hash),
+    async liveTask(id) {
+      const live = await owner.liveTask(id)
+      if (!live) return undefined
+      // The compiled half is functions, which stay here.
+      const { id: grant, task, details, budget, expiresAt } = live.grant
+      return { task: live.task, grant: { id: grant, task, details, budget, expiresAt } }
+    },
+    whyNotLive: async (id) => owner.whyNotLive(id),
+    async observe(server, seen) {
+      await owner.observe(server, seen)
+    },
+    injection: async (server, task) => owner.injection(server, task),
+    async admit(admission) {
+      const wait = deps.rate.take(admission.subject.instance)
+      return wait > 0 ? rateLimited(deps.rate, wait) : owner.admit(admission)
+    },
+    settle: (settlement) => owner.settle(settlement),
+    record: (event) => owner.record(event),
+    async report(problem) {
+      deps.onProblem(problem)
+    },
+  }
+}

@@ -1,0 +1,59 @@
+import type { Injection } from '../../credentials/broker.ts'
+import type { TokenSession } from '../../identity/authenticate.ts'
+import type { LogEvent, LogPosition } from '../../model/evidence.ts'
+import type { Grant } from '../../model/grant.ts'
+import type { Reason } from '../../model/reasons.ts'
+import type { Task } from '../../model/task.ts'
+import type { Lock } from '../../oversight/locks.ts'
+import type { PlainView } from '../../registry/views.ts'
+import type { BusEvent } from '../../store/bus.ts'
+import type { Admission, Seen, Settlement } from '../authority.ts'
+import type { Snapshot, Stop } from '../data-plane.ts'
+
+/** What a worker holds of the owner's state. The owner sends parts of it anew when they change, and waits until they are taken in. */
+export interface FleetState {
+  readonly snapshot: Snapshot
+  readonly locks: readonly Lock[]
+  /** By server. */
+  readonly tools: ReadonlyMap<string, readonly PlainView[]>
+  /** Values of injected credentials, for recognising them in content. */
+  readonly secrets: ReadonlyMap<string, string>
+}
+
+/** What does not change while a worker runs. */
+export interface FleetConstants {
+  readonly issuer: string
+  readonly logOrigin: string
+  /** Seals sessions, so that every worker can open them. */
+  readonly sealKey: Uint8Array
+  readonly listen: { readonly host: string; readonly port: number }
+  readonly hosts: readonly string[]
+  readonly origins: readonly string[]
+  /** Where the owner serves what only it can. */
+  readonly ownerSocket: string
+}
+
+/** What a worker asks the owner. */
+export type OwnerMethods = {
+  resolveToken(hash: string): Promise<TokenSession | undefined>
+  liveTask(id: string): Promise<{ readonly task: Task; readonly grant: Grant } | undefined>
+  whyNotLive(id: string): Promise<Reason>
+  observe(server: string, seen: Seen): Promise<void>
+  injection(server: string, task: string): Promise<Injection>
+  admit(admission: Admission): Promise<LogPosition | Reason>
+  settle(settlement: Settlement): Promise<LogPosition>
+  record(event: LogEvent): Promise<LogPosition>
+  report(problem: string): Promise<void>
+}
+
+/** What the owner asks a worker. */
+export type WorkerMethods = {
+  /** Resolves when the worker listens. */
+  start(constants: FleetConstants, state: FleetState): Promise<void>
+  update(state: Partial<FleetState>): Promise<void>
+  event(event: BusEvent): Promise<void>
+  stop(stop: Stop): Promise<void>
+  /** The owner is there. @returns the number of open calls */
+  beat(): Promise<number>
+  close(): Promise<void>
+}
