@@ -32,6 +32,7 @@ export async function startGuarded(config: object): Promise<GuardedGateway> {
   const base = {
     version: 1,
     listen: { port: 0 },
+    workers: Number(process.env.OSTIARY_TEST_WORKERS ?? 1),
     segments: { agents: { agents: ['*'] }, servers: { servers: ['*'] } },
     routes: [{ from: 'agents', to: 'servers' }],
   }
@@ -54,7 +55,9 @@ export async function startGuarded(config: object): Promise<GuardedGateway> {
       return stateDir
     },
     async approveAll(server) {
-      const { problems } = await gateway.control<{ problems: unknown[] }>('POST', '/tools/refresh', { server })
+      const { problems } = await gateway.control<{ problems: unknown[] }>('POST', '/tools/refresh', {
+        server,
+      })
       if (problems.length > 0) throw new Error(JSON.stringify(problems))
       await gateway.control('POST', `/tools/${server}/*/approve`, { despite: true })
     },

@@ -51,7 +51,10 @@ const methods: WorkerMethods = {
   async update(state) {
     authority.update(state)
     if (state.snapshot) await plane?.configure(state.snapshot)
-    if (state.tools) plane?.registryChanged()
+    if (!state.tools) return
+    plane?.registryChanged()
+    // Another process may have seen other instructions, which are part of what is compared.
+    for (const server of state.tools.keys()) plane?.servers.forget(server)
   },
   async event(event) {
     authority.event(event)

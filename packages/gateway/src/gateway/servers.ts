@@ -33,6 +33,12 @@ export class Servers implements AsyncDisposable {
     return [...this.#servers.values()]
   }
 
+  /** The gateway meets the server again before its next call. */
+  forget(name: string): void {
+    const server = this.#servers.get(name)
+    if (server) server.met = undefined
+  }
+
   async configure(configs: Readonly<Record<string, ServerConfig>>): Promise<void> {
     const before = this.#servers
     const gone = new Set(before.values())
