@@ -215,6 +215,8 @@ async function meet(p: McpParts, server: Server): Promise<void> {
 
 /** Asks a server again, e.g. for `ostiary tool refresh`. @throws Refusal */
 export async function meetAgain(p: McpParts, server: Server): Promise<void> {
+  // Two meetings at once would share, and one of them stop, the child process of a stdio server.
+  while (server.met instanceof Promise) await server.met.catch(() => {})
   server.met = undefined
   await introduced(p, server)
 }
