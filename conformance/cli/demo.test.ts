@@ -4,7 +4,10 @@ import { test } from 'node:test'
 import { BIN } from '../support/gateway.ts'
 
 test('the guarded session shows an allowed call, denied ones, a quarantined tool, a lock and a verified proof', () => {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, 'demo'], { encoding: 'utf8', timeout: 60_000 })
+  const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, 'demo'], {
+    encoding: 'utf8',
+    timeout: 60_000,
+  })
   assert.equal(status, 0, stderr)
   for (const shown of [
     /ALLOWED {2}read_note/,

@@ -16,6 +16,8 @@ export class ToolServer implements AsyncDisposable {
     },
   ]
   instructions: string | undefined
+  /** Definitions in one answer to `tools/list`. */
+  pageSize = 1000
   /** Calls that reached it, in order. */
   readonly calls: { name: string; args: Json; headers: IncomingMessage['headers'] }[] = []
   /** Answers a tool call, or writes to `res` itself and returns undefined. */
@@ -61,7 +63,14 @@ export class ToolServer implements AsyncDisposable {
         ...(this.instructions === undefined ? {} : { instructions: this.instructions }),
       })
     }
-    if (method === 'tools/list') return reply({ tools: this.tools })
+    if (method === 'tools/list') {
+      const from = Number(params?.cursor ?? 0)
+      const next = from + this.pageSize
+      return reply({
+        tools: this.tools.slice(from, next),
+        ...(next < this.tools.length ? { nextCursor: String(next) } : {}),
+      })
+    }
     if (method === 'tools/call') {
       const { name, arguments: args = {} } = params as { name: string; arguments?: Json }
       this.calls.push({ name, args, headers: req.headers })

@@ -8,6 +8,7 @@ import { Committer } from './audit/commitment.ts'
 import { AuditLog } from './audit/log.ts'
 import type { Loaded } from './config/load.ts'
 import { durationMs } from './config/schema.ts'
+import { waitingForStart } from './config/start-only.ts'
 import { watchConfig } from './config/watch.ts'
 import { agentApi } from './control/agent-api.ts'
 import { operatorApi } from './control/operator-api.ts'
@@ -260,6 +261,8 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     await plane.configure(snapshotOf(next))
     plane.engine()
     await fleet.update({ snapshot: snapshotOf(next) })
+    const waiting = waitingForStart(loaded.config, next.config)
+    if (waiting.length > 0) logger.warn(`${waiting.join(', ')}: taken into use at the next start`)
     await log.append({ type: 'config.loaded', actor: gatewayActor, data: { digest: next.digest } })
     void meetAll().catch(onBug)
   }
@@ -286,7 +289,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     async reload() {
       const next = now.reload()
       await apply(next)
-      return { digest: next.digest }
+      return { digest: next.digest, waiting_for_start: waitingForStart(loaded.config, next.config) }
     },
     shutdown: () => stopping.resolve(),
     status: async () => ({

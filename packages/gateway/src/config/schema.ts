@@ -133,8 +133,14 @@ export const ConfigSchema = z.strictObject({
       origins: z.array(z.string()).default([]).describe('Web origins that may call. None by default.'),
     })
     .prefault({}),
-  data: z.string().default('.ostiary').describe('Private data folder, relative to this file.'),
-  workers: z.number().int().min(1).max(64).default(1).describe('Processes that serve connections.'),
+  data: z.string().default('.ostiary').describe('Private data folder, relative to this file. Read at start.'),
+  workers: z
+    .number()
+    .int()
+    .min(1)
+    .max(64)
+    .default(1)
+    .describe('Processes that serve connections. Limits per instance hold for the machine. Read at start.'),
   store: z
     .union([
       z.strictObject({ kind: z.literal('sqlite') }),
@@ -158,20 +164,27 @@ export const ConfigSchema = z.strictObject({
         .default(16_777_216)
         .describe('Largest message from a server, bytes.'),
       body_timeout: Duration.default('20s').describe('Time for a request body to arrive.'),
-      rate: z.number().int().positive().default(2000).describe('Calls a second per instance.'),
-      in_flight: z.number().int().positive().default(256).describe('Open calls per instance.'),
+      rate: z.number().int().positive().default(2000).describe('Calls a second per instance. Read at start.'),
+      in_flight: z
+        .number()
+        .int()
+        .positive()
+        .default(256)
+        .describe('Open calls per instance in each process.'),
       queue: z
         .number()
         .int()
         .positive()
         .default(4096)
-        .describe('Records waiting for the disk before calls are refused.'),
+        .describe('Records waiting for the disk before calls are refused. Read at start.'),
     })
     .prefault({}),
   tokens: z
     .strictObject({
-      lifetime: Duration.default('5m').describe('Lifetime of an access token.'),
-      proof_window: Duration.default('60s').describe('How far a proof may be from this clock.'),
+      lifetime: Duration.default('5m').describe('Lifetime of an access token. Read at start.'),
+      proof_window: Duration.default('60s').describe(
+        'How far a proof may be from this clock. Read at start.',
+      ),
     })
     .prefault({}),
   servers: z.record(Name, z.union([StdioServer, HttpServer])).default({}),

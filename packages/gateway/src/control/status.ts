@@ -3,7 +3,7 @@ import { Hono } from 'hono'
 export interface StatusApiDeps {
   readonly issuer: string
   status(): Promise<Record<string, unknown>>
-  reload(): Promise<{ digest: string }>
+  reload(): Promise<{ digest: string; waiting_for_start: readonly string[] }>
   shutdown(): void
 }
 

@@ -17,8 +17,16 @@ export function configCommand(): Command {
     .description('Have the running gateway read it now.')
     .action(async (_options, command: Command) => {
       const context = contextOf(command)
-      const { digest } = await context.control().call<{ digest: string }>('POST', '/reload')
-      show(context, 'ConfigReload', { digest }, () => `Loaded, digest ${digest.slice(0, 16)}.`)
+      const loaded = await context
+        .control()
+        .call<{ digest: string; waiting_for_start: string[] }>('POST', '/reload')
+      const waiting = loaded.waiting_for_start.join(', ')
+      show(context, 'ConfigReload', loaded, () =>
+        [
+          `Loaded, digest ${loaded.digest.slice(0, 16)}.`,
+          ...(waiting === '' ? [] : [`Taken into use at the next start: ${waiting}.`]),
+        ].join('\n'),
+      )
     })
   return config
 }

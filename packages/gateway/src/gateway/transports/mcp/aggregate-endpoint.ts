@@ -8,6 +8,7 @@ import { readBody } from '../../http-body.ts'
 import type { Open } from '../../in-flight.ts'
 import { NOBODY } from '../../in-flight.ts'
 import { presentPrefixed, splitId, splitName, splitUri } from './aggregate.ts'
+import { nextCursor, readCursors, withCursor } from './aggregate-cursors.ts'
 import type { Part } from './aggregate-merge.ts'
 import { answerOf, mergeDiscovery, mergeInitialize, mergeLists } from './aggregate-merge.ts'
 import type { McpContext } from './context.ts'
@@ -101,8 +102,11 @@ export class AggregateEndpoint {
     received: Received,
     session: AggregateSession | 'unknown' | undefined,
   ): Promise<void> {
-    const servers = await this.#serversFor(req, session)
-    const parts = await Promise.all(servers.map((server) => this.#part(req, received, session, server)))
+    const cursors = readCursors(this.#c.sealer, received)
+    const servers = cursors ? Object.keys(cursors) : await this.#serversFor(req, session)
+    const parts = await Promise.all(
+      servers.map((server) => this.#part(req, withCursor(received, cursors?.[server]), session, server)),
+    )
     const good = parts.filter((part) => part.result !== undefined)
     const first = parts[0] as Part
     if (good.length === 0) {
@@ -119,7 +123,8 @@ export class AggregateEndpoint {
     }
     if (received.action.method === 'initialize') headers['mcp-session-id'] = this.#seal(good)
     res.writeHead(200, headers)
-    res.end(JSON.stringify({ jsonrpc: '2.0', id, result: merge(received, parts) }))
+    const result = { ...merge(received, parts), ...nextCursor(this.#c.sealer, parts) }
+    res.end(JSON.stringify({ jsonrpc: '2.0', id, result }))
   }
 
   async #part(

@@ -9,6 +9,8 @@ import type { Message } from './message.ts'
 import type { Reply } from './reply.ts'
 import type { UpstreamCall, UpstreamFailure, UpstreamHead, UpstreamSink } from './upstream.ts'
 
+const KEEP_ALIVE_MS = 20_000
+
 /** How an exchange ended, for its outcome record. */
 export interface Outcome {
   readonly result: 'ok' | 'error' | 'tool_error' | 'refused' | 'failed' | 'stopped' | 'gone'
@@ -49,6 +51,7 @@ export class Answer implements UpstreamSink {
   #bytes = 0
   #outcome: Outcome['result'] = 'ok'
   #code: string | undefined
+  #keepAlive: NodeJS.Timeout | undefined
 
   constructor(options: AnswerOptions) {
     this.#o = options
@@ -98,6 +101,9 @@ export class Answer implements UpstreamSink {
       ...this.#sessionHeader(head),
     })
     res.flushHeaders()
+    // Proxies drop silent streams, and a client that is gone is only noticed by writing to it.
+    this.#keepAlive = setInterval(() => this.#write(': keep-alive\n\n'), KEEP_ALIVE_MS)
+    this.#keepAlive.unref()
     res.on('drain', () => this.call?.resume())
   }
 
@@ -213,6 +219,7 @@ export class Answer implements UpstreamSink {
 
   #finish(): void {
     this.#finished = true
+    clearInterval(this.#keepAlive)
     if (!this.#o.res.writableEnded) this.#o.res.end()
     this.#o.onOutcome({ result: this.#outcome, code: this.#code, bytes: this.#bytes })
   }

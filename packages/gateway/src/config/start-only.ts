@@ -1,0 +1,17 @@
+import type { Config } from './schema.ts'
+
+const READ_AT_START: readonly (readonly [string, (config: Config) => unknown])[] = [
+  ['listen', (config) => config.listen],
+  ['data', (config) => config.data],
+  ['workers', (config) => config.workers],
+  ['store', (config) => config.store],
+  ['limits.rate', (config) => config.limits.rate],
+  ['limits.queue', (config) => config.limits.queue],
+  ['tokens', (config) => config.tokens],
+]
+
+/** Settings that differ and are taken into use only when the gateway starts. */
+export const waitingForStart = (before: Config, after: Config): string[] =>
+  READ_AT_START.flatMap(([name, of]) =>
+    JSON.stringify(of(before)) === JSON.stringify(of(after)) ? [] : [name],
+  )
