@@ -76,7 +76,11 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
   stack.use(lockFolder(dataDir))
   let now = loaded
   const clock = systemClock()
-  const onBug = (error: unknown) => logger.error({ err: error }, 'a request failed on our side')
+  const onBug = (error: unknown) => {
+    // A client that went away in the middle of its request; anyone can make these without end.
+    if ((error as NodeJS.ErrnoException).code === 'ECONNRESET') logger.debug({ err: error }, 'a client left')
+    else logger.error({ err: error }, 'a request failed on our side')
+  }
   const operator = userInfo().username
 
   const log = await AuditLog.open({

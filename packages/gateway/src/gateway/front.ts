@@ -60,7 +60,14 @@ async function dispatch(
 
 export function refuseRequest(res: ServerResponse, why: Reason): void {
   if (res.headersSent || res.destroyed) return
-  res.writeHead(status(why), { 'content-type': 'application/json', 'cache-control': 'no-store' })
+  const { req } = res
+  // The rest of a body that was refused is not waited for.
+  if (!req.complete) res.on('finish', () => req.destroy())
+  res.writeHead(status(why), {
+    'content-type': 'application/json',
+    'cache-control': 'no-store',
+    ...(req.complete ? {} : { connection: 'close' }),
+  })
   res.end(
     JSON.stringify({
       error: why.code.toLowerCase(),

@@ -1,7 +1,9 @@
 import { getRequestListener } from '@hono/node-server'
+import { refuse } from '../model/refusal.ts'
 import type { Route } from './front.ts'
 
 const BODY_MS = 15_000
+const MAX_BODY = 64 * 1024
 
 /** Mounts a Hono app below some path prefixes. Its bodies are small, so one that takes long is cut off. */
 export function honoRoute(
@@ -12,6 +14,9 @@ export function honoRoute(
   return {
     matches: (path) => prefixes.some((prefix) => path.startsWith(prefix)),
     async handle(req, res) {
+      if (Number(req.headers['content-length'] ?? 0) > MAX_BODY) {
+        refuse('REQUEST_TOO_LARGE', { limit: MAX_BODY })
+      }
       const timer = setTimeout(() => {
         if (!req.complete) req.destroy()
       }, BODY_MS)
