@@ -146,7 +146,10 @@ test('a server that was allowed to may ask the client: sampling and elicitation,
   await gateway.control('POST', '/tools/everything/trigger-sampling-request/approve', { despite: true })
   await gateway.control('POST', '/tools/everything/trigger-elicitation-request/approve', { despite: true })
   const client = await connectAsking()
-  const sampled = await client.callTool({ name: 'trigger-sampling-request', arguments: { prompt: 'x', maxTokens: 10 } })
+  const sampled = await client.callTool({
+    name: 'trigger-sampling-request',
+    arguments: { prompt: 'x', maxTokens: 10 },
+  })
   assert.match(text(sampled), /sampled answer/)
   const elicited = await client.callTool({ name: 'trigger-elicitation-request', arguments: {} })
   assert.match(text(elicited), /declin/i)
@@ -197,7 +200,8 @@ test('all servers behind one address, as far as the grant goes', async () => {
   )
   const { resources } = await client.listResources()
   const [first] = resources
-  assert.ok(first?.uri.startsWith('everything+'))
+  assert.ok(first)
+  assert.ok(first.uri.startsWith('everything+'))
   const { contents } = await client.readResource({ uri: first.uri })
   assert.equal(contents[0]?.uri, first.uri)
   await client.close()

@@ -54,7 +54,9 @@ export async function startGuarded(config: object): Promise<GuardedGateway> {
       return stateDir
     },
     async approveAll(server) {
-      const { problems } = await gateway.control<{ problems: unknown[] }>('POST', '/tools/refresh', { server })
+      const { problems } = await gateway.control<{ problems: unknown[] }>('POST', '/tools/refresh', {
+        server,
+      })
       if (problems.length > 0) throw new Error(JSON.stringify(problems))
       await gateway.control('POST', `/tools/${server}/*/approve`, { despite: true })
     },
