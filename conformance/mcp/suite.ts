@@ -81,11 +81,13 @@ function readResults(dir: string): { summary: Summary; messages: Record<string, 
 }
 
 /** Checks that came out differently, as `scenario:check` with both counts. */
-export function differences(
-  direct: Summary,
-  gateway: Summary,
-): Record<string, { direct: Record<string, number>; gateway: Record<string, number> }> {
-  const found: ReturnType<typeof differences> = {}
+export type Differences = Record<
+  string,
+  { readonly direct: Record<string, number>; readonly gateway: Record<string, number> }
+>
+
+export function differences(direct: Summary, gateway: Summary): Differences {
+  const found: Differences = {}
   for (const scenario of new Set([...Object.keys(direct), ...Object.keys(gateway)])) {
     const [one, other] = [direct[scenario] ?? {}, gateway[scenario] ?? {}]
     for (const check of new Set([...Object.keys(one), ...Object.keys(other)])) {
