@@ -218,14 +218,14 @@ export class Answer implements UpstreamSink {
 
   /**
    * A legacy server may close a stream before the answer and expect to be asked for the rest (2025-11-25 transports, SEP-1699).
-   * The gateway asks, so that the client's call stays one exchange and its answer is inspected as the answer to that call.
+   * The gateway asks, so that the client's call stays one exchange and its answer is inspected as the answer to that call; also for a client that has
+   * gone, which in that era is no cancellation, so that the outcome is known.
    */
   #resumes(): boolean {
-    const { asked, res, signal, timeoutMs } = this.#o
+    const { asked, signal, timeoutMs } = this.#o
     const id = this.#lastEventId
     if (id === undefined || asked.era !== 'legacy' || asked.id === undefined) return false
-    if (this.#answered || res.destroyed || this.#head?.kind !== 'sse' || this.#head.status !== 200)
-      return false
+    if (this.#answered || this.#head?.kind !== 'sse' || this.#head.status !== 200) return false
     this.#resumeUntil ||= Date.now() + timeoutMs
     if (Date.now() + this.#retryMs > this.#resumeUntil) return false
     void delay(this.#retryMs, undefined, { signal }).then(
