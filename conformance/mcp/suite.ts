@@ -24,7 +24,10 @@ export interface SuiteRun {
 /** Lines of the suite's own log, written among the checks; how many there are depends on how a stream was cut into events. */
 const TRACE = new Set(['outgoing-request', 'incoming-response', 'incoming-sse-event', 'stream-closed'])
 
-/** Runs the official conformance suite against a server, with the frozen requirements of one revision. */
+/**
+ * Runs the official conformance suite against a server, with the frozen requirements of one revision.
+ * @throws when the suite does not end in time
+ */
 export async function runSuite(target: { url: string; requirements: Requirements }): Promise<SuiteRun> {
   const dir = mkdtempSync(join(tmpdir(), 'ostiary-suite-'))
   try {
@@ -33,7 +36,12 @@ export async function runSuite(target: { url: string; requirements: Requirements
       ...['--url', target.url, '--requirements', target.requirements, '-o', dir],
       ...['--expected-failures', EXPECTED_FAILURES, '--timeout', String(SCENARIO_MS)],
     ])
-    return { ...readResults(dir), complaints: code === 0 ? '' : output.slice(output.indexOf('=== SUMMARY')) }
+    if (code === null)
+      throw new Error(`the suite did not end within ${RUN_MS / 1000} s: ${output.slice(-2000)}`)
+    return {
+      ...readResults(dir),
+      complaints: code === 0 ? '' : output.slice(Math.max(0, output.indexOf('=== SUMMARY'))),
+    }
   } finally {
     rmSync(dir, { recursive: true, force: true })
   }
