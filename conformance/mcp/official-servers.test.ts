@@ -200,7 +200,8 @@ test('all servers behind one address, as far as the grant goes', async () => {
   )
   const { resources } = await client.listResources()
   const [first] = resources
-  assert.ok(first?.uri.startsWith('everything+'))
+  assert.ok(first)
+  assert.ok(first.uri.startsWith('everything+'))
   const { contents } = await client.readResource({ uri: first.uri })
   assert.equal(contents[0]?.uri, first.uri)
   await client.close()

@@ -6,6 +6,10 @@ export interface SseEvent {
   readonly raw: string
   readonly event: string | undefined
   readonly data: string | undefined
+  /** Where a stream that breaks off can be taken up again. */
+  readonly id: string | undefined
+  /** How long to wait before that, milliseconds. */
+  readonly retry: number | undefined
 }
 
 export class SseTooLarge extends Error {
@@ -68,14 +72,18 @@ export function sseParser(limit: number, onEvent: (event: SseEvent) => void): (c
 function readEvent(lines: readonly string[]): SseEvent {
   let event: string | undefined
   let data: string | undefined
+  let id: string | undefined
+  let retry: number | undefined
   for (const line of lines) {
     const colon = line.indexOf(':')
     const field = colon < 0 ? line : line.slice(0, colon)
     const value = colon < 0 ? '' : line.slice(colon + (line[colon + 1] === ' ' ? 2 : 1))
     if (field === 'data') data = data === undefined ? value : `${data}\n${value}`
     else if (field === 'event') event = value
+    else if (field === 'id' && !value.includes('\0')) id = value
+    else if (field === 'retry' && /^\d{1,9}$/.test(value)) retry = Number(value)
   }
-  return { raw: lines.join('\n'), event, data }
+  return { raw: lines.join('\n'), event, data, id, retry }
 }
 
 /** The same event with other data; `id`, `event` and `retry` lines stay. */

@@ -18,6 +18,7 @@ import type { Received } from './receive.ts'
 import { bodiless, receive } from './receive.ts'
 import { Captured } from './reply.ts'
 import type { SessionState } from './sessions.ts'
+import { sessionHeader } from './sessions.ts'
 
 const PURPOSE = 'mcp-aggregate'
 const ALL = '*'
@@ -52,7 +53,7 @@ export class AggregateEndpoint {
       const limits = this.#c.limits()
       const body = await readBody(req, limits.body, limits.bodyTimeoutMs)
       const received = receive(body, req.headers, ALL)
-      const session = this.#session(req)
+      const session = this.#session(req, received)
       const target = targetOf(received)
       if (target) await this.#one(req, res, received, session, target)
       else await this.#all(req, res, received, session)
@@ -149,7 +150,7 @@ export class AggregateEndpoint {
   }
 
   async #end(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const session = this.#session(req)
+    const session = this.#session(req, undefined)
     const replies = await Promise.all(
       (await this.#serversFor(req, session)).map(async (server) => {
         const reply = new Captured(this.#c.limits().body)
@@ -196,9 +197,9 @@ export class AggregateEndpoint {
     return servers.length > 0 ? servers : [ALL]
   }
 
-  #session(req: IncomingMessage): AggregateSession | 'unknown' | undefined {
-    const token = req.headers['mcp-session-id']
-    if (token === undefined || req.headers['mcp-method'] !== undefined) return undefined
+  #session(req: IncomingMessage, received: Received | undefined): AggregateSession | 'unknown' | undefined {
+    const token = sessionHeader(req.headers, received?.era)
+    if (token === undefined) return undefined
     const state = typeof token === 'string' ? this.#c.sealer.open(PURPOSE, token) : undefined
     return state === undefined ? 'unknown' : (JSON.parse(state) as AggregateSession)
   }

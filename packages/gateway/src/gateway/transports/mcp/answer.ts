@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { SseEvent } from '../../../lib/sse.ts'
 import { withData } from '../../../lib/sse.ts'
 import type { Reason } from '../../../model/reasons.ts'
@@ -27,6 +28,8 @@ export interface AnswerOptions {
   readonly signal: AbortSignal
   /** Inspects one message: the text to deliver, undefined to drop it, or why the answer is refused. */
   readonly deliver: (text: string) => Delivered | Promise<Delivered>
+  /** Asks the server for the rest of a stream that it closed before the answer. */
+  readonly resume: (lastEventId: string) => UpstreamCall
   /** The session id to show the client for the upstream's own. */
   readonly sessionFor: (upstream: string) => string
   readonly onOutcome: (outcome: Outcome) => void
@@ -47,6 +50,9 @@ export class Answer implements UpstreamSink {
   #head: UpstreamHead | undefined
   #queue: Promise<void> | undefined
   #answered = false
+  #lastEventId: string | undefined
+  #retryMs = 1000
+  #resumeUntil = 0
   #finished = false
   #bytes = 0
   #outcome: Outcome['result'] = 'ok'
@@ -63,10 +69,15 @@ export class Answer implements UpstreamSink {
   }
 
   json(text: string): void {
+    // Not the rest of a stream that was asked for.
+    if (this.#o.res.headersSent) return
     this.#inOrder(() => this.#whole(text))
   }
 
   event(event: SseEvent): boolean {
+    if (event.id !== undefined && SENDABLE_ID.test(event.id)) this.#lastEventId = event.id
+    if (event.retry !== undefined) this.#retryMs = Math.max(event.retry, MIN_RETRY_MS)
+    if (event.data) this.#resumeUntil = 0
     if (this.#queue !== undefined) {
       this.#inOrder(() => this.#one(event))
       return false
@@ -136,7 +147,10 @@ export class Answer implements UpstreamSink {
   async #whole(text: string): Promise<void> {
     const delivered = await this.#o.deliver(text)
     if (this.#finished) return
-    if (delivered.kind === 'refuse') return this.#fail(delivered.reason)
+    if (delivered.kind === 'refuse') {
+      const gone = this.#sessionGone && delivered.reason.code === 'UPSTREAM_PROTOCOL'
+      return this.#fail(gone ? reason('SESSION_UNKNOWN') : delivered.reason)
+    }
     const { res } = this.#o
     if (delivered.kind === 'drop') {
       return this.#fail(
@@ -156,6 +170,11 @@ export class Answer implements UpstreamSink {
     }
   }
 
+  /** What 404 means in the legacy era, whatever its body says (2025-11-25 transports). */
+  get #sessionGone(): boolean {
+    return this.#head?.status === 404 && this.#o.asked.era === 'legacy'
+  }
+
   #note(message: Message): void {
     if (message.type !== 'response') return
     this.#answered = true
@@ -173,13 +192,14 @@ export class Answer implements UpstreamSink {
         failureReason(failure, server, this.#o.timeoutMs),
         failure.code === 'CANCELLED' ? 'gone' : 'failed',
       )
+    if (this.#resumes()) return
     if (!res.headersSent && !res.destroyed) {
       const status = this.#head?.status ?? 502
       if (asked.id !== undefined && asked.method !== 'GET' && isPlain(status) && status < 300) {
         return this.#fail(reason('UPSTREAM_PROTOCOL', { server, detail: 'it gave no answer' }), 'failed')
       }
-      if (status === 404) return this.#fail(reason('SESSION_UNKNOWN'), 'failed')
-      if (!isPlain(status)) {
+      if (this.#sessionGone) return this.#fail(reason('SESSION_UNKNOWN'), 'failed')
+      if (!isPlain(status) || status === 404) {
         return this.#fail(
           reason('UPSTREAM_PROTOCOL', { server, detail: `it answered with HTTP status ${status}` }),
           'failed',
@@ -190,8 +210,8 @@ export class Answer implements UpstreamSink {
     } else if (
       asked.id !== undefined &&
       !this.#answered &&
-      this.#head?.kind === 'sse' &&
-      asked.era === 'modern' &&
+      !res.writableEnded &&
+      (asked.era === 'modern' || this.#lastEventId !== undefined) &&
       asked.method !== 'subscriptions/listen'
     ) {
       return this.#fail(
@@ -200,6 +220,27 @@ export class Answer implements UpstreamSink {
       )
     }
     this.#finish()
+  }
+
+  /**
+   * A legacy server may close a stream before the answer and expect to be asked for the rest (2025-11-25 transports, SEP-1699).
+   * The gateway asks, so that the client's call stays one exchange and its answer is inspected as the answer to that call; also for a client that has
+   * gone, which in that era is no cancellation, so that the outcome is known.
+   */
+  #resumes(): boolean {
+    const { asked, signal, timeoutMs } = this.#o
+    const id = this.#lastEventId
+    if (id === undefined || asked.era !== 'legacy' || asked.id === undefined) return false
+    if (this.#answered || this.#head?.kind !== 'sse' || this.#head.status !== 200) return false
+    this.#resumeUntil ||= Date.now() + timeoutMs
+    if (Date.now() + this.#retryMs > this.#resumeUntil) return false
+    void delay(this.#retryMs, undefined, { signal }).then(
+      () => {
+        this.call = this.#o.resume(id)
+      },
+      () => this.#close({ code: 'CANCELLED' }),
+    )
+    return true
   }
 
   /** The client learns why there is no answer: as an HTTP answer, or as the last event of a stream that has begun. */
@@ -229,6 +270,11 @@ export class Answer implements UpstreamSink {
     if (!res.destroyed && !res.writableEnded) res.write(text)
   }
 }
+
+/** What can go into a header. */
+const SENDABLE_ID = /^[\x21-\x7e]{1,1024}$/
+/** However eager a server is to be asked again. */
+const MIN_RETRY_MS = 50
 
 /** Statuses an upstream may speak to our client in; redirects and its own authentication are its business with the gateway. */
 const isPlain = (status: number): boolean =>

@@ -51,6 +51,8 @@ export function deliverer(
     }
     const lists = received?.row?.lists
     if (lists && isObject(message.result)) return listed(inbound.text, message, lists)
+    // An empty result must be empty (`ping`, `logging/setLevel`); nothing is proved by a receipt for it.
+    if (received?.action.kind === 'control') return inbound
     return { ...inbound, text: finish(inbound.text, message) }
   }
 

@@ -21,7 +21,7 @@ import type { Received } from './receive.ts'
 import { bodiless, receive } from './receive.ts'
 import type { Reply } from './reply.ts'
 import type { SessionState } from './sessions.ts'
-import { openSession, sealSession } from './sessions.ts'
+import { openSession, sealSession, sessionHeader } from './sessions.ts'
 import type { UpstreamRequest } from './upstream.ts'
 import { VerifiedAt, verifier } from './verification.ts'
 
@@ -72,7 +72,7 @@ export class McpEndpoint {
         open,
         received,
         action: received?.action ?? bodiless(method as 'GET', name),
-        session: this.#session(req),
+        session: this.#session(req, received),
       })
     } catch (error) {
       this.fail(error, req, res, open, name)
@@ -179,6 +179,8 @@ export class McpEndpoint {
           task: facts.task.id,
           upstream,
         }),
+      resume: (lastEventId) =>
+        server.upstream.send(resumption(request, lastEventId), answer, exchange.signal),
       onOutcome: (outcome) => {
         this.#c.inFlight.remove(open)
         this.#c.outcome(exchange, outcome)
@@ -225,10 +227,9 @@ export class McpEndpoint {
     send(work.reply, answer, this.#c.challengeFor(why, work.path))
   }
 
-  /** A modern client has no sessions: the header is ignored (2026-07-28 changelog). */
-  #session(req: IncomingMessage): SessionState | 'unknown' | undefined {
-    const token = req.headers['mcp-session-id']
-    if (token === undefined || req.headers['mcp-method'] !== undefined) return undefined
+  #session(req: IncomingMessage, received: Received | undefined): SessionState | 'unknown' | undefined {
+    const token = sessionHeader(req.headers, received?.era)
+    if (token === undefined) return undefined
     return (typeof token === 'string' && openSession(this.#c.sealer, token)) || 'unknown'
   }
 }
@@ -254,6 +255,14 @@ function outgoingOf({ message }: Received): unknown {
     ? [message.result ?? null, message.error ?? null]
     : (message.params ?? null)
 }
+
+/** Asks for the rest of the answer to a call whose stream the server closed. */
+const resumption = (request: UpstreamRequest, lastEventId: string): UpstreamRequest => ({
+  ...request,
+  method: 'GET',
+  body: undefined,
+  headers: { ...request.headers, accept: 'text/event-stream', 'last-event-id': lastEventId },
+})
 
 function passedHeaders(headers: IncomingHttpHeaders): Record<string, string> {
   const passed: Record<string, string> = {}

@@ -93,12 +93,12 @@ const mismatch = (header: string, member: string): Reason => reason('HEADER_MISM
 const one = (value: string | string[] | undefined): string | undefined =>
   typeof value === 'string' ? value : undefined
 
-/** Plain text, or `=?base64?…?=` for values unsafe in a header; size is capped before decoding. */
+/** Plain text, or `=?base64?…?=` for values unsafe in a header; with only one of the two marks it is plain text. Size is capped first. */
 function decode(value: string | string[] | undefined): string | undefined {
   const text = one(value)
   if (text === undefined || text.length > MAX_VALUE) return undefined
   const match = /^=\?base64\?([A-Za-z0-9+/]*={0,2})\?=$/.exec(text)
-  if (!match) return text.startsWith('=?base64?') ? undefined : text
+  if (!match) return text.startsWith('=?base64?') && text.endsWith('?=') ? undefined : text
   const bytes = Buffer.from(match[1] as string, 'base64')
   return bytes.toString('base64') === match[1] ? bytes.toString('utf8') : undefined
 }

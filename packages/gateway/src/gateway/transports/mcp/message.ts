@@ -67,11 +67,10 @@ function readId(id: Json): Id {
 
 /**
  * The era a client's message belongs to: the body decides, not the headers.
- * `initialize` and replies are legacy; the `_meta` envelope and `server/discover` are modern.
+ * Replies are legacy; what carries the `_meta` envelope is modern, even `initialize`, which is then a method that does not exist.
  */
 export function eraOf(message: Message): Era {
   if (message.type === 'response') return 'legacy'
-  if (message.method === 'initialize') return 'legacy'
   const meta = message.params?._meta
   if (isObject(meta) && META.version in meta) return 'modern'
   const row = CLIENT_METHODS.get(message.method)

@@ -1,4 +1,6 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Sealer } from '../../../lib/sealed-token.ts'
+import type { Era } from '../../../model/action.ts'
 
 /** A legacy MCP session as the client holds it: bound to who opened it, openable by any worker. */
 export interface SessionState {
@@ -10,6 +12,13 @@ export interface SessionState {
 }
 
 const PURPOSE = 'mcp-session'
+
+/**
+ * The session a request names. A modern client has none and its header is ignored (2026-07-28 changelog); which it is, the body says:
+ * were it a header, a legacy client could shed its session by sending one.
+ */
+export const sessionHeader = (headers: IncomingHttpHeaders, era: Era | undefined) =>
+  era === 'modern' ? undefined : headers['mcp-session-id']
 
 export const sealSession = (sealer: Sealer, state: SessionState): string =>
   sealer.seal(PURPOSE, JSON.stringify([state.server, state.instance, state.task, state.upstream]))

@@ -64,8 +64,8 @@ function dispatch(
     return { resume: () => {} }
   }
 
-  // Only a request waits for its answer; a GET stream or a subscription may rest.
-  const expectsAnswer = request.id !== undefined && request.method === 'POST' && !isSubscription(request)
+  // Only a request waits for its answer, also when its stream is resumed; a GET stream or a subscription may rest.
+  const expectsAnswer = request.id !== undefined && !isSubscription(request)
   const watch = () => {
     if (!expectsAnswer) return
     if (silence) silence.refresh()

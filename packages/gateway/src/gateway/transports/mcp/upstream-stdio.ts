@@ -246,6 +246,8 @@ function cancel(session: Session, requestId: Id, reason: string): void {
 const asEvent = (text: string): SseEvent => ({
   raw: `event: message\ndata: ${text}`,
   event: 'message',
+  id: undefined,
+  retry: undefined,
   data: text,
 })
 
