@@ -193,7 +193,7 @@ test('a killed worker is replaced, and no call is lost for it', {
   const [first] = await workerPids()
   process.kill(first as number, 'SIGKILL')
   await until(async () => {
-    const now = await workerPids().catch(() => [])
+    const now = await workerPids().catch((): number[] => [])
     return now.length === WORKERS && !now.includes(first as number)
   })
   for (let i = 0; i < 2 * WORKERS; i++) {
