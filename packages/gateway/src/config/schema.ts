@@ -209,7 +209,6 @@ export const ConfigSchema = z.strictObject({
 export type Config = z.output<typeof ConfigSchema>
 export type ServerConfig = Config['servers'][string]
 export type StdioServerConfig = z.output<typeof StdioServer>
-export type HttpServerConfig = z.output<typeof HttpServer>
 export type TaskTemplate = z.output<typeof Template>
 export type SecretReference = z.output<typeof SecretRef>
 export type MayAsk = (typeof MAY_ASK)[number]

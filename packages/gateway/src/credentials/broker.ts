@@ -6,8 +6,6 @@ export interface Injection {
   readonly env: Readonly<Record<string, string>>
 }
 
-export const NOTHING: Injection = Object.freeze({ headers: Object.freeze({}), env: Object.freeze({}) })
-
 /**
  * Mints credentials for one server under a lease.
  * `mint` MUST yield only what this lease may use and MUST NOT put a secret into an error, a log or a name.

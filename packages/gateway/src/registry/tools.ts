@@ -22,10 +22,10 @@ import { registerServers } from './servers.ts'
 import type { Transition } from './transitions.ts'
 import { changeData, transition } from './transitions.ts'
 import { assess, check } from './vetting.ts'
-import type { ToolDetails, ToolStatus, ToolSummary, ToolView } from './views.ts'
+import type { ToolDetails, ToolSummary, ToolView } from './views.ts'
 import { detailsOf, summaryOf, viewOf } from './views.ts'
 
-export type { Seen, ToolDetails, ToolKind, ToolStatus, ToolSummary, ToolView }
+export type { Seen, ToolDetails, ToolKind, ToolSummary, ToolView }
 
 export type Operator = Extract<LogActor, { kind: 'operator' }>
 
