@@ -8,7 +8,7 @@ import { sql } from 'kysely'
 import { openPostgres } from './postgres.ts'
 import { postgresBus } from './postgres-bus.ts'
 import { StoreUnavailable } from './store.ts'
-import { postgresStore, withoutPostgres } from './testing.ts'
+import { postgresStore, run, withoutPostgres } from './testing.ts'
 
 const PASSWORD = 'p%40ssw0rd-of-the-ward'
 
@@ -57,4 +57,21 @@ test('PostgreSQL syncs every commit and ends a statement that runs too long', {
     assert.deepEqual(rows, [{ sync: 'on', patience: '30s' }])
   }
   await place.dispose()
+})
+
+test('a database that may lose acknowledged writes is refused', { skip: withoutPostgres() }, async () => {
+  const place = await postgresStore()
+  try {
+    await run(
+      place.location,
+      `alter database ${new URL(place.location).pathname.slice(1)} set synchronous_commit = off`,
+    )
+    await assert.rejects(place.open(), (error) => {
+      assert.ok(error instanceof StoreUnavailable)
+      assert.match(error.message, /synchronous_commit/)
+      return true
+    })
+  } finally {
+    await place.dispose()
+  }
 })

@@ -1,4 +1,4 @@
-import { Kysely, PostgresDialect } from 'kysely'
+import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import { migrate } from './migrate.ts'
 import { unavailable } from './postgres-url.ts'
@@ -20,6 +20,7 @@ export async function openPostgres({ url }: { url: string }): Promise<Store> {
   try {
     db = new Kysely<Database>({ dialect: new PostgresDialect({ pool: reachable(url, openPool(url)) }) })
     await migrate(db, 'postgres')
+    await assertDurable(db)
   } catch (error) {
     await db?.destroy()
     throw error instanceof StoreUnavailable ? error : unavailable(url, error)
@@ -37,6 +38,18 @@ export async function openPostgres({ url }: { url: string }): Promise<Store> {
     async [Symbol.asyncDispose]() {
       await opened.destroy()
     },
+  }
+}
+
+/** A server or database can be set to acknowledge what it has not written. */
+async function assertDurable(db: Kysely<Database>): Promise<void> {
+  const { rows } = await sql<{ fsync: string; commit: string }>`
+    select current_setting('fsync') as fsync, current_setting('synchronous_commit') as commit
+  `.execute(db)
+  if (rows[0]?.fsync !== 'on' || rows[0].commit === 'off') {
+    throw new StoreUnavailable(
+      'The database is set to lose acknowledged writes in a crash. Set `fsync` and `synchronous_commit` to on.',
+    )
   }
 }
 
