@@ -18,9 +18,9 @@ let tools: ToolServer
 const gateways: GuardedGateway[] = []
 const account = `ostiary_conformance_${process.pid}`
 
-/** A gateway whose database is reached through the wire, as an account with a password. */
-async function startOnPostgres(): Promise<GuardedGateway> {
-  const url = new URL(wire.url)
+/** A gateway that uses the database at this address, as an account with a password. */
+async function startOnPostgres(address: string): Promise<GuardedGateway> {
+  const url = new URL(address)
   url.username = account
   url.password = PASSWORD
   const gateway = await startGuarded(
@@ -69,7 +69,7 @@ after(async () => {
 test('a gateway on PostgreSQL guards a session, refuses while the database is away, and goes on when it is back', {
   skip,
 }, async () => {
-  const gateway = await startOnPostgres()
+  const gateway = await startOnPostgres(wire.url)
   await gateway.approveAll('files')
   await using client = await openClient(gateway)
   assert.equal((await client.call('echo', { text: 'x' })).code, undefined)
@@ -101,7 +101,7 @@ test('a gateway on PostgreSQL guards a session, refuses while the database is aw
 
 test('a lock set at one gateway stops the calls of another on the same database', { skip }, async () => {
   const [here] = gateways as [GuardedGateway]
-  const there = await startOnPostgres()
+  const there = await startOnPostgres(place.location)
   await using client = await openClient(here)
   const { lock } = await there.control<{ lock: { id: string } }>('POST', '/locks', {
     scope: 'server',
@@ -117,10 +117,25 @@ test('an agent suspended at one gateway is refused by another on the same databa
   const [here, there] = gateways as [GuardedGateway, GuardedGateway]
   await using client = await openClient(here)
   await there.control('POST', '/agents/bot/suspend')
-  for (let n = 0; n < 20; n++) {
-    const r = await client.call('echo', { text: 'x' }).catch(String)
-    console.log(typeof r === 'string' ? r : JSON.stringify([r.status, r.code, r.text.slice(0, 200)]))
-  }
+  await callUntil(client, 'AGENT_SUSPENDED')
+  await there.control('POST', '/agents/bot/resume')
+})
+
+test('what was locked and suspended elsewhere while the database was away holds from the first call on', {
+  skip,
+}, async () => {
+  const [here, there] = gateways as [GuardedGateway, GuardedGateway]
+  await using client = await openClient(here)
+  wire.cut()
+  await callUntil(client, 'LOCKS_STALE')
+  await there.control('POST', '/agents/bot/suspend')
+  await there.control('POST', '/locks', { scope: 'global', why: 'overnight' })
+  wire.mend()
+  const codes = new Set<string | undefined>()
+  while (!codes.has('AGENT_SUSPENDED')) codes.add((await client.call('echo', { text: 'x' })).code)
+  assert.deepEqual([...codes], ['LOCKS_STALE', 'AGENT_SUSPENDED'])
+  await there.control('POST', '/agents/bot/resume')
+  await assert.rejects(openClient(here), /overnight/)
 })
 
 test('a gateway whose database is away does not start, and says why without the password', {
@@ -128,7 +143,7 @@ test('a gateway whose database is away does not start, and says why without the 
 }, async () => {
   wire.cut()
   try {
-    await assert.rejects(startOnPostgres(), (error) => {
+    await assert.rejects(startOnPostgres(wire.url), (error) => {
       assert.match(String(error), /The database at 127\.0\.0\.1:\d+\/\w+ cannot be used/)
       assert.doesNotMatch(String(error), new RegExp(PASSWORD))
       return true
