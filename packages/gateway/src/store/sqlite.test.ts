@@ -40,6 +40,27 @@ test('the database and its write-ahead files are readable by this account only',
   for (const file of ['', '-wal', '-shm']) assert.equal(statSync(path + file).mode & 0o777, 0o600, file)
 })
 
+test('a transaction that reads and then writes never has to start again', async () => {
+  const path = join(dir, 'immediate.sqlite')
+  await using one = await openSqlite({ path })
+  await using two = await openSqlite({ path })
+  let started = 0
+  const sides = [one, two, one, two]
+  await Promise.all(
+    sides.map((side, n) =>
+      side.transaction(async (tx) => {
+        started++
+        await tx.selectFrom('epochs').selectAll().execute()
+        await tx
+          .insertInto('epochs')
+          .values({ name: `row-${n}`, epoch: n })
+          .execute()
+      }),
+    ),
+  )
+  assert.equal(started, sides.length)
+})
+
 test('a file that is no database is refused and left as it was', async () => {
   const path = join(dir, 'text.sqlite')
   writeFileSync(path, 'not a database, and somebody may want it back. '.repeat(50))
