@@ -23,11 +23,16 @@ export interface GuardedGateway extends AsyncDisposable {
   /** What an MCP client spawns. */
   connectArgs(server: string | undefined, template: string, stateDir: string): string[]
   kill(signal: NodeJS.Signals): Promise<void>
+  /** What it wrote to its error output since it was last started: its log. */
+  errors(): string
   start(): Promise<void>
 }
 
 /** Starts `ostiary up` with this configuration; port 0, one segment for agents and one for servers, a route between them. */
-export async function startGuarded(config: object): Promise<GuardedGateway> {
+export async function startGuarded(
+  config: object,
+  env: Readonly<Record<string, string>> = {},
+): Promise<GuardedGateway> {
   const dir = mkdtempSync(join(tmpdir(), 'ostiary-conformance-'))
   const base = {
     version: 1,
@@ -38,6 +43,7 @@ export async function startGuarded(config: object): Promise<GuardedGateway> {
   }
   writeFileSync(join(dir, 'ostiary.yaml'), JSON.stringify({ ...base, ...config }))
   let child: ChildProcess | undefined
+  let errors = ''
   const dataDir = join(dir, '.ostiary')
   const gateway: GuardedGateway = {
     url: '',
@@ -70,6 +76,7 @@ export async function startGuarded(config: object): Promise<GuardedGateway> {
       '--state',
       stateDir,
     ],
+    errors: () => errors,
     async kill(signal) {
       const running = child
       child = undefined
@@ -81,9 +88,10 @@ export async function startGuarded(config: object): Promise<GuardedGateway> {
     async start() {
       child = spawn(process.execPath, [BIN, 'up', '--json', '--log-level', 'error'], {
         cwd: dir,
+        env: { ...process.env, ...env },
         stdio: ['ignore', 'pipe', 'pipe'],
       })
-      let errors = ''
+      errors = ''
       child.stderr?.setEncoding('utf8').on('data', (text: string) => {
         errors += text
       })

@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import { hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
+import type { Hono } from 'hono'
 import type { Logger } from 'pino'
 import { Committer } from './audit/commitment.ts'
 import { AuditLog } from './audit/log.ts'
@@ -11,6 +12,7 @@ import { durationMs } from './config/schema.ts'
 import { waitingForStart } from './config/start-only.ts'
 import { watchConfig } from './config/watch.ts'
 import { agentApi } from './control/agent-api.ts'
+import { refusalAnswer } from './control/http-errors.ts'
 import { operatorApi } from './control/operator-api.ts'
 import { staticBroker } from './credentials/brokers/static.ts'
 import { Leases } from './credentials/leases.ts'
@@ -22,6 +24,7 @@ import { DataPlane } from './gateway/data-plane.ts'
 import { explainCall } from './gateway/explain.ts'
 import { Fleet } from './gateway/fleet/fleet.ts'
 import { ownerMethods } from './gateway/fleet/owner-methods.ts'
+import { followOthers } from './gateway/follow.ts'
 import type { Route } from './gateway/front.ts'
 import { front } from './gateway/front.ts'
 import { hostGuard } from './gateway/guard.ts'
@@ -41,6 +44,7 @@ import { systemClock } from './lib/clock.ts'
 import { privateKey, readPrivateFile, writePrivateFile } from './lib/private-file.ts'
 import { listenPrivately, privatePath } from './lib/private-socket.ts'
 import { sealer } from './lib/sealed-token.ts'
+import { reason } from './model/reasons.ts'
 import { refuse } from './model/refusal.ts'
 import { Locks } from './oversight/locks.ts'
 import { RateLimit } from './oversight/rate-limit.ts'
@@ -50,6 +54,7 @@ import type { Bus } from './store/bus.ts'
 import { lockFolder } from './store/folder-lock.ts'
 import { localBus } from './store/local-bus.ts'
 import { openPostgres } from './store/postgres.ts'
+import { postgresBus } from './store/postgres-bus.ts'
 import { openSqlite } from './store/sqlite.ts'
 import type { Store } from './store/store.ts'
 
@@ -91,7 +96,8 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     onHealth: (problem) => (problem ? logger.error(problem) : logger.warn('the log can be written again')),
   })
   stack.defer(() => log.close())
-  const store = stack.use(await openStore(loaded))
+  const opening = await openers(loaded)
+  const store = stack.use(await opening.store())
   const fleet = new Fleet({
     size: loaded.config.workers,
     program: join(import.meta.dirname, 'worker.ts'),
@@ -103,7 +109,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     }),
     onProblem: (problem) => logger.error(problem),
   })
-  const bus: Bus = stack.use(fleet.over(localBus()))
+  const bus: Bus = stack.use(fleet.over(await opening.bus()))
   const isFleet = loaded.config.workers > 1
 
   const tokens = new Tokens({ store, clock })
@@ -176,6 +182,17 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
   const enrolment = new Enrolment({ store, recorder: log, clock })
   const replay = new ReplayWindow(2 * durationMs(loaded.config.tokens.proof_window) + 60_000)
 
+  followOthers({
+    bus,
+    agents,
+    tokens,
+    tasks,
+    locks,
+    async stop(what) {
+      if ('locks' in what) await fleet.update(what)
+      await stop(what)
+    },
+  })
   await Promise.all([locks.load(), registry.load(), tasks.load()])
   await replayLog(log, replay, budgets, clock.now())
   await leases.recover()
@@ -332,10 +349,15 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     onBug,
   })
 
+  /** Agents get nothing, not even a token, while it is not known what was revoked. */
+  const whileAlive =
+    ({ fetch }: Pick<Hono, 'fetch'>) =>
+    (request: Request) =>
+      bus.alive() ? fetch(request) : refusalAnswer(reason('LOCKS_STALE'))
   routes.push(
     mcp,
-    honoRoute(oauth.fetch, ['/oauth/', '/.well-known/', '/v1/enrol', '/v1/keys']),
-    honoRoute(agentRoutes.fetch, ['/v1/tasks']),
+    honoRoute(whileAlive(oauth), ['/oauth/', '/.well-known/', '/v1/enrol', '/v1/keys']),
+    honoRoute(whileAlive(agentRoutes), ['/v1/tasks']),
   )
   const controlSocket = privatePath(dataDir, 'control')
   const controlServer = createServer(getRequestListener(control.fetch, { overrideGlobalObjects: false }))
@@ -392,16 +414,19 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
   }
 }
 
-async function openStore({ config, dataDir, dir }: Loaded): Promise<Store> {
-  if (config.store.kind === 'sqlite') return await openSqlite({ path: join(dataDir, 'state.sqlite') })
+/** The store, and the bus that reaches every gateway on it. */
+async function openers(loaded: Loaded): Promise<{ store(): Promise<Store>; bus(): Promise<Bus> }> {
+  const { config, dataDir, dir } = loaded
+  if (config.store.kind === 'sqlite') {
+    const path = join(dataDir, 'state.sqlite')
+    return { store: () => openSqlite({ path }), bus: async () => localBus() }
+  }
   const noSecrets = {
     open: () => refuse('CREDENTIAL_UNAVAILABLE', { server: 'store', detail: 'use {env} or {file}' }),
   }
-  const url = await new References({ dir, env: process.env, secrets: noSecrets }).resolve(
-    'store',
-    config.store.url,
-  )
-  return await openPostgres({ url: url.reveal() })
+  const references = new References({ dir, env: process.env, secrets: noSecrets })
+  const url = (await references.resolve('store', config.store.url)).reveal()
+  return { store: () => openPostgres({ url }), bus: () => postgresBus({ url }) }
 }
 
 /** The log's name for ever: drawn once, so that two gateways never share one. */

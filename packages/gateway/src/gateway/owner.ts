@@ -10,6 +10,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { LogEvent, LogPosition } from '../model/evidence.ts'
 import type { Reason } from '../model/reasons.ts'
 import { reason } from '../model/reasons.ts'
+import { refuse } from '../model/refusal.ts'
 import type { Locks } from '../oversight/locks.ts'
 import { lockReason } from '../oversight/locks.ts'
 import type { Registry } from '../registry/tools.ts'
@@ -47,7 +48,9 @@ export class Owner implements Authority {
     return this.#r.bus.alive()
   }
 
+  /** @throws Refusal LOCKS_STALE when it cannot be known whether the token was revoked */
   resolveToken(hash: string) {
+    if (!this.alive()) refuse('LOCKS_STALE')
     return this.#r.tokens.resolve(hash)
   }
 

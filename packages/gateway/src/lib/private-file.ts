@@ -6,8 +6,9 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
 
@@ -33,14 +34,29 @@ export function readPrivateFile(path: string): Buffer | undefined {
 export function writePrivateFile(path: string, data: Uint8Array): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   const temporary = `${path}.tmp`
-  const file = openSync(temporary, 'w', 0o600)
+  // What a crash left, or somebody put there, keeps its mode when it is opened; a new file gets ours.
+  rmSync(temporary, { force: true })
+  const file = openSync(temporary, 'wx', 0o600)
   try {
-    writeSync(file, data)
+    // Not writeSync, which may write only a part.
+    writeFileSync(file, data)
     fsyncSync(file)
   } finally {
     closeSync(file)
   }
   renameSync(temporary, path)
+  syncFolder(dirname(path))
+}
+
+/** Makes the new name durable too. Windows has no such call and does not need it. */
+function syncFolder(dir: string): void {
+  if (process.platform === 'win32') return
+  const folder = openSync(dir, 'r')
+  try {
+    fsyncSync(folder)
+  } finally {
+    closeSync(folder)
+  }
 }
 
 /** A 32-byte key in a private file, created on first use. @throws NotPrivate */

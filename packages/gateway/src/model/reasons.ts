@@ -164,7 +164,11 @@ export const REASONS = {
     'Stopped by a lock on {scope}: {why}',
     'Whoever set it can lift it: `ostiary lock lift {lock}`.',
   ],
-  LOCKS_STALE: [503, 'This worker cannot confirm which locks are in force.', 'Try again in a second.'],
+  LOCKS_STALE: [
+    503,
+    'It cannot be confirmed which locks and revocations are in force.',
+    'Try again in a second; if it lasts, have an operator check the database.',
+  ],
   // task
   TASK_REQUIRED: [
     403,
@@ -287,6 +291,11 @@ export const REASONS = {
     503,
     'The call could not be recorded, so it was not made.',
     'Have an operator run `ostiary doctor`; the disk may be full.',
+  ],
+  STORE_UNAVAILABLE: [
+    503,
+    'The database of the gateway cannot be reached.',
+    'Check that it runs, then try again.',
   ],
   OVERLOADED: [503, 'Too many calls are waiting to be recorded.', 'Try again in a second.'],
   // credential

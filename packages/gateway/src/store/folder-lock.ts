@@ -26,16 +26,15 @@ export function lockFolder(dir: string): Disposable {
   try {
     connection.pragma('locking_mode = exclusive')
     connection.exec('begin exclusive')
-  } catch {
+  } catch (error) {
     connection.close()
-    let pid = 'unknown'
-    try {
-      pid = readFileSync(pidFile, 'utf8').trim()
-    } catch {
-      // The other gateway has not written it yet.
+    if ((error as { code?: string }).code !== 'SQLITE_BUSY') {
+      throw new FolderLocked(
+        `The data folder ${dir} cannot be locked: ${(error as Error).message}. Check the disk; if no gateway is running on it, remove ${join(dir, 'lock')}.`,
+      )
     }
     throw new FolderLocked(
-      `Another gateway (process ${pid}) is running on ${dir}. Use it, stop it, or choose another data folder under \`data\` in ostiary.yaml.`,
+      `Another gateway (process ${holder(pidFile)}) is running on ${dir}. Use it, stop it, or choose another data folder under \`data\` in ostiary.yaml.`,
     )
   }
   writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o600 })
@@ -44,5 +43,14 @@ export function lockFolder(dir: string): Disposable {
       connection.exec('rollback')
       connection.close()
     },
+  }
+}
+
+function holder(pidFile: string): string {
+  try {
+    return readFileSync(pidFile, 'utf8').trim()
+  } catch {
+    // It has not written it yet.
+    return 'unknown'
   }
 }

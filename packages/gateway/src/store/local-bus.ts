@@ -1,16 +1,17 @@
-import type { Bus, BusEvent } from './bus.ts'
+import type { Bus, Subscriber } from './bus.ts'
 
-/** The bus of one machine: events reach subscribers before `publish` resolves. */
+/** The bus of one process: events have been applied when `publish` resolves, and nothing can be missed. */
 export function localBus(): Bus {
-  const subscribers = new Set<(event: BusEvent) => void>()
+  const subscribers = new Set<Subscriber>()
   let open = true
   return {
     async publish(event) {
-      for (const subscriber of subscribers) subscriber(event)
+      await Promise.all([...subscribers].map(async (subscriber) => subscriber.onEvent(event)))
     },
-    subscribe(onEvent) {
-      subscribers.add(onEvent)
-      return () => subscribers.delete(onEvent)
+    subscribe(onEvent, onGap) {
+      const subscriber = { onEvent, onGap }
+      subscribers.add(subscriber)
+      return () => subscribers.delete(subscriber)
     },
     alive: () => open,
     async [Symbol.asyncDispose]() {

@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import { MIGRATIONS } from './migrations/index.ts'
 import type { Database } from './schema.ts'
 import type { Store } from './store.ts'
+import { StoreUnavailable } from './store.ts'
 
 /** Any number that no other program uses for an advisory lock in this database. */
 const LOCK = 7_069_842
@@ -15,6 +16,12 @@ export async function migrate(db: Kysely<Database>, dialect: Store['dialect']): 
     await sql`create table if not exists migrations (name text primary key)`.execute(tx)
     const done = await sql<{ name: string }>`select name from migrations`.execute(tx)
     const names = new Set(done.rows.map((row) => row.name))
+    const later = [...names].find((name) => !MIGRATIONS.some(([known]) => known === name))
+    if (later !== undefined) {
+      throw new StoreUnavailable(
+        `The database was made by a later version of Ostiary (${later}). Run that version, or restore a backup that is older.`,
+      )
+    }
     for (const [name, up] of MIGRATIONS) {
       if (names.has(name)) continue
       await up(tx)

@@ -1,6 +1,7 @@
-import { Kysely, PostgresDialect } from 'kysely'
+import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import { migrate } from './migrate.ts'
+import { unavailable } from './postgres-url.ts'
 import type { Database } from './schema.ts'
 import { translate } from './sqlite.ts'
 import type { Store, Tx } from './store.ts'
@@ -8,12 +9,51 @@ import { StoreUnavailable } from './store.ts'
 
 const INT8 = 20
 const RETRIES = 10
+const STATEMENT_MS = 30_000
 
 /**
  * The store for more than one machine.
  * @throws StoreUnavailable when the server cannot be reached; the message holds no password
  */
 export async function openPostgres({ url }: { url: string }): Promise<Store> {
+  let db: Kysely<Database> | undefined
+  try {
+    db = new Kysely<Database>({ dialect: new PostgresDialect({ pool: reachable(url, openPool(url)) }) })
+    await migrate(db, 'postgres')
+    await assertDurable(db)
+  } catch (error) {
+    await db?.destroy()
+    throw error instanceof StoreUnavailable ? error : unavailable(url, error)
+  }
+  const opened = db
+  return {
+    dialect: 'postgres',
+    db: opened,
+    transaction: <T>(work: (tx: Tx) => Promise<T>) =>
+      retrying(() => opened.transaction().setIsolationLevel('serializable').execute(work)).catch(
+        (error: unknown) => {
+          throw translate(error)
+        },
+      ),
+    async [Symbol.asyncDispose]() {
+      await opened.destroy()
+    },
+  }
+}
+
+/** A server or database can be set to acknowledge what it has not written. */
+async function assertDurable(db: Kysely<Database>): Promise<void> {
+  const { rows } = await sql<{ fsync: string; commit: string }>`
+    select current_setting('fsync') as fsync, current_setting('synchronous_commit') as commit
+  `.execute(db)
+  if (rows[0]?.fsync !== 'on' || rows[0].commit === 'off') {
+    throw new StoreUnavailable(
+      'The database is set to lose acknowledged writes in a crash. Set `fsync` and `synchronous_commit` to on.',
+    )
+  }
+}
+
+function openPool(url: string): pg.Pool {
   const types = new pg.TypeOverrides()
   // Every integer of the schema is below 2^53: times in milliseconds, counts.
   types.setTypeParser(INT8, Number)
@@ -22,34 +62,26 @@ export async function openPostgres({ url }: { url: string }): Promise<Store> {
     types,
     max: 10,
     connectionTimeoutMillis: 5000,
-    statement_timeout: 30_000,
+    statement_timeout: STATEMENT_MS,
+    // For a server that went away without a word and so cannot time anything out.
+    query_timeout: STATEMENT_MS + 5000,
+    keepAlive: true,
     application_name: 'ostiary',
   })
+  // A connection that breaks while idle leaves the pool; whoever needs one gets a new one.
   pool.on('error', () => {})
-  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
-  try {
-    await migrate(db, 'postgres')
-  } catch (error) {
-    await db.destroy()
-    const { hostname, port, pathname } = new URL(url)
-    throw new StoreUnavailable(
-      `The database at ${hostname}:${port || 5432}${pathname} cannot be used: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}. Check that it runs and that \`store.url\` is right.`,
-    )
-  }
-  return {
-    dialect: 'postgres',
-    db,
-    transaction: <T>(work: (tx: Tx) => Promise<T>) =>
-      retrying(() => db.transaction().setIsolationLevel('serializable').execute(work)).catch(
-        (error: unknown) => {
-          throw translate(error)
-        },
-      ),
-    async [Symbol.asyncDispose]() {
-      await db.destroy()
-    },
-  }
+  return pool
 }
+
+/** Names the server, and not the password, when no connection can be had. */
+const reachable = (url: string, pool: pg.Pool) => ({
+  options: {},
+  connect: () =>
+    pool.connect().catch((error: unknown) => {
+      throw unavailable(url, error)
+    }),
+  end: () => pool.end(),
+})
 
 /** 40001 serialization_failure and 40P01 deadlock_detected: the loser tries again. */
 async function retrying<T>(work: () => Promise<T>): Promise<T> {

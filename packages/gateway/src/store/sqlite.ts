@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import SqliteDatabase from 'better-sqlite3'
 import type { DatabaseConnection } from 'kysely'
@@ -31,8 +31,7 @@ class ImmediateDriver extends SqliteDriver {
  */
 export async function openSqlite({ path }: { path: string }): Promise<Store> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  const isNew = !existsSync(path)
-  const connection = connect(path, isNew)
+  const connection = connect(path)
   const db = new Kysely<Database>({
     dialect: {
       createAdapter: () => new SqliteAdapter(),
@@ -61,11 +60,13 @@ export async function openSqlite({ path }: { path: string }): Promise<Store> {
   }
 }
 
-function connect(path: string, isNew: boolean): SqliteDatabase.Database {
+function connect(path: string): SqliteDatabase.Database {
   let connection: SqliteDatabase.Database | undefined
   try {
+    // The write-ahead files take the mode of this one.
+    closeSync(openSync(path, 'a', 0o600))
     connection = new SqliteDatabase(path, { timeout: BUSY_MS })
-    if (isNew) chmodSync(path, 0o600)
+    assertOurs(connection)
     connection.pragma('journal_mode = wal')
     // better-sqlite3 falls back to NORMAL in WAL mode, which does not sync commits.
     connection.pragma('synchronous = full')
@@ -80,6 +81,12 @@ function connect(path: string, isNew: boolean): SqliteDatabase.Database {
       `The database ${path} cannot be used: ${(error as Error).message}. It was left as it is. Restore it from a backup, or move it away to start with an empty one; the log is apart and unharmed.`,
     )
   }
+}
+
+/** Before anything is written, so that another program's file stays what it was. */
+function assertOurs(connection: SqliteDatabase.Database): void {
+  const tables = connection.prepare("select name from sqlite_master where type = 'table'").pluck().all()
+  if (tables.length > 0 && !tables.includes('migrations')) throw new Error('it belongs to another program')
 }
 
 /** The setting reads FULL until the first statement even when it is not, so it is asked after one. */

@@ -1,0 +1,48 @@
+import type { Tasks } from '../grants/tasks.ts'
+import type { Agents } from '../identity/agents.ts'
+import type { Tokens } from '../identity/tokens.ts'
+import type { Locks } from '../oversight/locks.ts'
+import type { Bus } from '../store/bus.ts'
+import type { Stop } from './data-plane.ts'
+
+interface Followed {
+  readonly bus: Bus
+  readonly agents: Agents
+  readonly tokens: Tokens
+  readonly tasks: Tasks
+  readonly locks: Locks
+  /** Ends what is open here, in every process. */
+  stop(what: Stop): Promise<void>
+}
+
+/** Takes up what any gateway on the same database locked, revoked or ended. Rooms with memory of their own follow the bus themselves. */
+export function followOthers({ bus, agents, tokens, tasks, locks, stop }: Followed): () => void {
+  const takeLocks = async () => {
+    await locks.load()
+    await stop({ locks: locks.view.list() })
+  }
+  const takeEnd = async (task: string, end: string) => {
+    tokens.drop({ task })
+    await stop({ task, end })
+  }
+  return bus.subscribe(
+    async ({ topic, id }) => {
+      if (topic === 'locks') return takeLocks()
+      if (topic === 'agent') return tokens.drop({ agent: id })
+      // Perhaps only its key was rotated; when it was revoked, its tasks were ended too.
+      if (topic === 'instance') return tokens.drop({ instance: id })
+      if (topic !== 'task') return
+      const task = await tasks.get(id)
+      if (task?.state === 'closed') await takeEnd(id, task.end ?? 'closed')
+    },
+    async () => {
+      // A token that comes back is read again, with the status of its agent and instance.
+      for (const agent of await agents.list()) tokens.drop({ agent: agent.id })
+      await takeLocks()
+      // Calls still open after the outage belong to recent tasks; the list holds the newest thousand.
+      const recent = await tasks.list({ open: false })
+      const ended = recent.filter((task) => task.state === 'closed')
+      await Promise.all(ended.map((task) => takeEnd(task.id, task.end ?? 'closed')))
+    },
+  )
+}
