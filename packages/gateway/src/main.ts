@@ -109,7 +109,8 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     }),
     onProblem: (problem) => logger.error(problem),
   })
-  const bus: Bus = stack.use(fleet.over(await opening.bus()))
+  const bus = stack.use(await opening.bus())
+  fleet.follow(bus)
   const isFleet = loaded.config.workers > 1
 
   const tokens = new Tokens({ store, clock })

@@ -34,7 +34,6 @@ export class Fleet implements AsyncDisposable {
   readonly #members = new Set<Member>()
   #constants: FleetConstants | undefined
   #methods: OwnerMethods | undefined
-  #telling = new Set<Promise<void>>()
   #beating: NodeJS.Timeout | undefined
   #pause = FIRST_PAUSE_MS
   #isStopping = false
@@ -58,25 +57,16 @@ export class Fleet implements AsyncDisposable {
     }, BEAT_MS)
   }
 
-  /** The bus, with publishing that also waits for the workers. */
-  over(bus: Bus): Bus {
+  /** Passes every change on to the workers; publishing one waits until they have taken it in. */
+  follow(bus: Bus): void {
     bus.subscribe(
-      (event) => this.#tell((member) => this.#pass(member, event)),
+      (event) => this.#everyone((member) => this.#pass(member, event)),
       async () => {
         for (const topic of ['locks', 'registry', 'task'] as const) {
           await this.#everyone((member) => this.#pass(member, { topic, id: '' }))
         }
       },
     )
-    return {
-      publish: async (event) => {
-        await bus.publish(event)
-        await Promise.all(this.#telling)
-      },
-      subscribe: (onEvent, onGap) => bus.subscribe(onEvent, onGap),
-      alive: () => bus.alive(),
-      [Symbol.asyncDispose]: () => bus[Symbol.asyncDispose](),
-    }
   }
 
   update(state: Partial<FleetState>): Promise<void> {
@@ -146,11 +136,6 @@ export class Fleet implements AsyncDisposable {
       await channel.ask('update', { tools: only(this.#d.state().tools, event.id) })
     }
     await channel.ask('event', event)
-  }
-
-  #tell(work: (member: Member) => Promise<void>): void {
-    const told = this.#everyone(work).finally(() => this.#telling.delete(told))
-    this.#telling.add(told)
   }
 
   async #everyone(work: (member: Member) => Promise<void>): Promise<void> {
