@@ -69,17 +69,24 @@ async function readLeaves(read: ReadFile, size: number, problems: LogProblem[]):
     const tile = start / TILE_WIDTH
     const bundle = await read(entriesPath(tile, width))
     const entries = bundle && parseEntries(bundle)
-    if (!entries || entries.length !== width) {
-      const detail = bundle
-        ? 'a bundle of entries is cut short or malformed'
-        : 'a bundle of entries is missing'
-      problems.push({ kind: 'missing', index: start + (entries?.length ?? 0), detail })
+    if (!entries) {
+      const detail = bundle ? 'a bundle of entries is malformed' : 'a bundle of entries is missing'
+      problems.push({ kind: 'missing', index: start, detail })
       return leaves
     }
     const hashes = await read(tilePath(0, tile, width))
     if (hashes?.length !== width * HASH) {
       const detail = hashes ? 'a tile of hashes is cut short or malformed' : 'a tile of hashes is missing'
       problems.push({ kind: 'missing', index: start, detail })
+    }
+    if (entries.length !== width) {
+      const fits = (entry: Uint8Array, i: number) =>
+        !hashes || equal(leafHash(entry), hashes.subarray(i * HASH, (i + 1) * HASH))
+      const wrong = entries.findIndex((entry, i) => !fits(entry, i))
+      const kind = entries.length < width ? 'missing' : 'altered'
+      const detail = `a bundle holds ${entries.length} entries instead of ${width}`
+      problems.push({ kind, index: start + (wrong < 0 ? entries.length : wrong), detail })
+      return leaves
     }
     for (const [i, entry] of entries.entries()) {
       const leaf = leafHash(entry)

@@ -109,7 +109,7 @@ const TAMPERING: Record<
     kind: 'altered',
     index: 42,
   },
-  'a dropped record': { do: (entries) => entries.toSpliced(42, 1), kind: 'missing', index: 255 },
+  'a dropped record': { do: (entries) => entries.toSpliced(42, 1), kind: 'missing', index: 42 },
   'reordered records': {
     do: (entries) => entries.with(42, entries[43] as Uint8Array).with(43, entries[42] as Uint8Array),
     kind: 'altered',
@@ -117,8 +117,8 @@ const TAMPERING: Record<
   },
   'a doubled record': {
     do: (entries) => entries.toSpliced(42, 0, entries[42] as Uint8Array),
-    kind: 'missing',
-    index: 256,
+    kind: 'altered',
+    index: 43,
   },
 }
 
