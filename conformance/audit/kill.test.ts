@@ -31,7 +31,8 @@ after(async () => {
 
 test(`killed at a random moment under load, ${ROUNDS} times: every answered call has its record, the log verifies, the database opens`, async () => {
   const clients: RawClient[] = []
-  while (clients.length < CLIENTS) clients.push(await RawClient.open(await gateway.enrol('bot'), 'work', '/mcp/files'))
+  while (clients.length < CLIENTS)
+    clients.push(await RawClient.open(await gateway.enrol('bot'), 'work', '/mcp/files'))
   await Promise.all(clients.map((client) => client.initialize()))
   const acknowledged = new Map<number, string>()
   for (let round = 0; round < ROUNDS; round++) {
