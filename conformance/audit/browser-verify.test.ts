@@ -97,7 +97,7 @@ test('the verifier checks a log and a receipt in a real browser', async (t) => {
   >
   assert.deepEqual([report?.ok, report?.size, report?.problems], [true, ENTRIES, []])
   assert.equal(edited?.ok, false)
-  assert.deepEqual((edited?.problems as object[])[0], {
+  assert.deepEqual((edited?.problems as object[] | undefined)?.[0], {
     kind: 'altered',
     index: 0,
     detail: 'the entry is not the one that was hashed',
