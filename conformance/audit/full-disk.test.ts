@@ -41,7 +41,7 @@ test('a full disk refuses calls, loses nothing that was answered, and heals when
   const kept = `${gateway.dataDir}.kept`
   renameSync(gateway.dataDir, kept)
   mkdirSync(gateway.dataDir, { mode: 0o700 })
-  if (!run('mount', '-t', 'tmpfs', '-o', 'size=64m,mode=0700', 'tmpfs', gateway.dataDir)) {
+  if (!run('mount', '-t', 'tmpfs', '-o', 'size=96m,mode=0700', 'tmpfs', gateway.dataDir)) {
     return t.skip('a small file system cannot be mounted here (needs root)')
   }
   try {
