@@ -76,7 +76,9 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     origin: logName(dataDir),
     clock,
     queueLimit: loaded.config.limits.queue,
-    onHealth: (problem) => (problem ? logger.error(problem) : logger.warn('the log can be written again')),
+    onHealth: onChange((problem) =>
+      problem ? logger.error(problem) : logger.warn('the log can be written again'),
+    ),
   })
   stack.defer(() => log.close())
   const { store, bus } = await openStore(loaded, stack)
@@ -317,5 +319,14 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
 
 const hostOf = ({ config }: Loaded): string =>
   config.listen.url ? new URL(config.listen.url).hostname : config.listen.host
+
+/** Passes a value on when it is another than the one before. */
+function onChange<T>(tell: (value: T) => void): (value: T) => void {
+  let last: T | undefined
+  return (value) => {
+    if (value !== last) tell(value)
+    last = value
+  }
+}
 
 const snapshotOf = ({ config, path, policies }: Loaded): Snapshot => ({ config, path, policies })
