@@ -23,7 +23,11 @@ export function canonicalize(value: unknown): string {
       throw new NotCanonical(`a ${typeof value} has no JSON form`)
   }
   if (value === null) return 'null'
-  if (Array.isArray(value)) return `[${value.map(canonicalize).join(',')}]`
+  // Array.from makes holes `undefined`, which is refused.
+  if (Array.isArray(value)) return `[${Array.from(value, canonicalize).join(',')}]`
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype !== null && Object.getPrototypeOf(prototype) !== null)
+    throw new NotCanonical('an object of a class has no JSON form')
   const members: string[] = []
   const object = value as Record<string, unknown>
   for (const key of Object.keys(object).sort()) {

@@ -18,7 +18,7 @@ export function parseCheckpoint(text: string): Checkpoint | undefined {
   const root = root64 === undefined ? undefined : fromBase64(root64)
   if (!origin || size === undefined || !/^(0|[1-9]\d{0,15})$/.test(size) || root?.length !== 32)
     return undefined
-  return { origin, size: Number(size), root }
+  return Number.isSafeInteger(Number(size)) ? { origin, size: Number(size), root } : undefined
 }
 
 /** A checkpoint whose signature by the log's own key verifies and whose origin is that key's name. */

@@ -20,12 +20,14 @@ function split(n: number): number {
   return k
 }
 
+/** Math.log2 alone rounds: it calls 2^49 + 1 a power of two. */
+const isPowerOfTwo = (n: number): boolean => 2 ** Math.round(Math.log2(n)) === n
+
 /** Root of the leaves from `start` up to, not including, `end`; `start` is a multiple of the subtree's size. */
 export async function rangeHash(at: NodeAt, start: number, end: number): Promise<Uint8Array> {
   const size = end - start
   if (size === 0) return EMPTY_ROOT
-  const level = Math.log2(size)
-  if (Number.isInteger(level) && start % size === 0) return await at(level, start / size)
+  if (isPowerOfTwo(size) && start % size === 0) return await at(Math.round(Math.log2(size)), start / size)
   const k = split(size)
   return nodeHash(await rangeHash(at, start, start + k), await rangeHash(at, start + k, end))
 }
@@ -92,7 +94,7 @@ export function verifyConsistency(
   if (first > second) return false
   if (first === second) return proof.length === 0 && equal(firstRoot, secondRoot)
   if (first === 0) return proof.length === 0 && equal(firstRoot, EMPTY_ROOT)
-  const path = Number.isInteger(Math.log2(first)) ? [firstRoot, ...proof] : [...proof]
+  const path = isPowerOfTwo(first) ? [firstRoot, ...proof] : [...proof]
   const start = path.shift()
   if (!start) return false
   let fn = first - 1

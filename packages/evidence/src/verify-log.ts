@@ -1,10 +1,14 @@
-import { equal, fromUtf8, toBase64 } from './bytes.ts'
+import { concat, equal, fromUtf8, toBase64 } from './bytes.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { openCheckpoint } from './checkpoint.ts'
 import { EMPTY_ROOT, leafHash, nodeHash, rangeHash } from './merkle.ts'
 import type { VerifierKey } from './note.ts'
 import { parseVkey } from './note.ts'
 import { entriesPath, parseEntries, TILE_WIDTH, tilePath } from './tiles.ts'
+
+const HASH = 32
+/** A report that names more than this helps nobody. */
+const MAX_PROBLEMS = 20
 
 /** Reads one file of a log in the tlog-tiles layout; undefined when there is none. */
 export type ReadFile = (path: string) => Promise<Uint8Array | undefined>
@@ -47,6 +51,7 @@ export async function verifyLog(
   const leaves = await readLeaves(read, checkpoint.size, problems)
   if (leaves.length === checkpoint.size) {
     const levels = treeOf(leaves)
+    await compareTiles(read, levels, problems)
     const root = await rootOf(levels, checkpoint.size)
     if (!equal(root, checkpoint.root) && problems.length === 0) {
       problems.push({ kind: 'altered', detail: 'the entries do not hash to the signed root' })
@@ -64,25 +69,57 @@ async function readLeaves(read: ReadFile, size: number, problems: LogProblem[]):
     const tile = start / TILE_WIDTH
     const bundle = await read(entriesPath(tile, width))
     const entries = bundle && parseEntries(bundle)
-    if (!entries || entries.length !== width) {
-      const detail = bundle
-        ? 'a bundle of entries is cut short or malformed'
-        : 'a bundle of entries is missing'
-      problems.push({ kind: 'missing', index: start + (entries?.length ?? 0), detail })
+    if (!entries) {
+      const detail = bundle ? 'a bundle of entries is malformed' : 'a bundle of entries is missing'
+      problems.push({ kind: 'missing', index: start, detail })
       return leaves
     }
     const hashes = await read(tilePath(0, tile, width))
+    if (hashes?.length !== width * HASH) {
+      const detail = hashes ? 'a tile of hashes is cut short or malformed' : 'a tile of hashes is missing'
+      problems.push({ kind: 'missing', index: start, detail })
+    }
+    if (entries.length !== width) {
+      const fits = (entry: Uint8Array, i: number) =>
+        !hashes || equal(leafHash(entry), hashes.subarray(i * HASH, (i + 1) * HASH))
+      const wrong = entries.findIndex((entry, i) => !fits(entry, i))
+      const kind = entries.length < width ? 'missing' : 'altered'
+      const detail = `a bundle holds ${entries.length} entries instead of ${width}`
+      problems.push({ kind, index: start + (wrong < 0 ? entries.length : wrong), detail })
+      return leaves
+    }
     for (const [i, entry] of entries.entries()) {
       const leaf = leafHash(entry)
       leaves.push(leaf)
-      if (!hashes || !equal(leaf, hashes.subarray(i * 32, i * 32 + 32))) {
-        const detail = hashes ? 'the entry is not the one that was hashed' : 'a tile of hashes is missing'
-        problems.push({ kind: hashes ? 'altered' : 'missing', index: start + i, detail })
-        if (problems.length >= 20) return leaves
-      }
+      const hash = hashes?.subarray(i * HASH, (i + 1) * HASH)
+      if (hash?.length !== HASH || equal(leaf, hash)) continue
+      problems.push({ kind: 'altered', index: start + i, detail: 'the entry is not the one that was hashed' })
+      if (problems.length >= MAX_PROBLEMS) return leaves
     }
   }
   return leaves
+}
+
+/** The tiles above the leaves: what a reader of the log builds proofs from. */
+async function compareTiles(
+  read: ReadFile,
+  levels: readonly Uint8Array[][],
+  problems: LogProblem[],
+): Promise<void> {
+  for (let level = 1; 8 * level < levels.length; level++) {
+    const hashes = levels[8 * level] as Uint8Array[]
+    for (let first = 0; first < hashes.length; first += TILE_WIDTH) {
+      const expected = concat(...hashes.slice(first, first + TILE_WIDTH))
+      const path = tilePath(level, first / TILE_WIDTH, expected.length / HASH)
+      const tile = await read(path)
+      if (tile && equal(tile, expected)) continue
+      const at = tile === undefined ? 0 : expected.findIndex((byte, i) => byte !== tile[i])
+      const index = (first + Math.floor(Math.max(at, 0) / HASH)) * TILE_WIDTH ** level
+      const detail = `the tile ${path} ${tile ? 'does not fit the entries below it' : 'is missing'}`
+      problems.push({ kind: tile ? 'altered' : 'missing', index, detail })
+      if (problems.length >= MAX_PROBLEMS) return
+    }
+  }
 }
 
 /** All complete subtrees, by level. */

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:http'
 import { hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +6,7 @@ import type { Hono } from 'hono'
 import type { Logger } from 'pino'
 import { Committer } from './audit/commitment.ts'
 import { AuditLog } from './audit/log.ts'
+import { logName } from './audit/log-name.ts'
 import type { Loaded } from './config/load.ts'
 import { durationMs } from './config/schema.ts'
 import { waitingForStart } from './config/start-only.ts'
@@ -14,51 +14,35 @@ import { watchConfig } from './config/watch.ts'
 import { agentApi } from './control/agent-api.ts'
 import { refusalAnswer } from './control/http-errors.ts'
 import { operatorApi } from './control/operator-api.ts'
-import { staticBroker } from './credentials/brokers/static.ts'
-import { Leases } from './credentials/leases.ts'
-import { References } from './credentials/resolve.ts'
-import { Secrets } from './credentials/secrets.ts'
 import { createScanner } from './firewall/scanner.ts'
-import type { Snapshot, Stop } from './gateway/data-plane.ts'
+import type { Snapshot } from './gateway/data-plane.ts'
 import { DataPlane } from './gateway/data-plane.ts'
 import { explainCall } from './gateway/explain.ts'
 import { Fleet } from './gateway/fleet/fleet.ts'
 import { ownerMethods } from './gateway/fleet/owner-methods.ts'
-import { followOthers } from './gateway/follow.ts'
 import type { Route } from './gateway/front.ts'
 import { front } from './gateway/front.ts'
 import { hostGuard } from './gateway/guard.ts'
 import { honoRoute } from './gateway/hono-route.ts'
 import { addressOf, closeNow, closeServer, freePort, listen } from './gateway/listen.ts'
+import { openStore } from './gateway/open-store.ts'
 import { Owner } from './gateway/owner.ts'
-import { replayLog } from './gateway/replay-log.ts'
-import { Budgets } from './grants/budgets.ts'
-import { Tasks } from './grants/tasks.ts'
-import { Agents } from './identity/agents.ts'
+import type { RoomDeps } from './gateway/rooms.ts'
+import { furnish, openRooms } from './gateway/rooms.ts'
 import { authorizationServer } from './identity/authorization-server/index.ts'
-import { Enrolment } from './identity/enrolment.ts'
-import { Instances } from './identity/instances.ts'
-import { ReplayWindow } from './identity/replay.ts'
-import { Tokens } from './identity/tokens.ts'
 import { systemClock } from './lib/clock.ts'
-import { privateKey, readPrivateFile, writePrivateFile } from './lib/private-file.ts'
+import { privateKey } from './lib/private-file.ts'
 import { listenPrivately, privatePath } from './lib/private-socket.ts'
 import { sealer } from './lib/sealed-token.ts'
 import { reason } from './model/reasons.ts'
 import { refuse } from './model/refusal.ts'
-import { Locks } from './oversight/locks.ts'
 import { RateLimit } from './oversight/rate-limit.ts'
-import { Registry } from './registry/tools.ts'
 import { plainView } from './registry/views.ts'
-import type { Bus } from './store/bus.ts'
 import { lockFolder } from './store/folder-lock.ts'
-import { localBus } from './store/local-bus.ts'
-import { openPostgres } from './store/postgres.ts'
-import { postgresBus } from './store/postgres-bus.ts'
-import { openSqlite } from './store/sqlite.ts'
-import type { Store } from './store/store.ts'
 
 export const VERSION = '0.1.0'
+
+const gatewayActor = { kind: 'gateway' } as const
 
 /** A running gateway. */
 export interface Gateway extends AsyncDisposable {
@@ -86,53 +70,37 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     if ((error as NodeJS.ErrnoException).code === 'ECONNRESET') logger.debug({ err: error }, 'a client left')
     else logger.error({ err: error }, 'a request failed on our side')
   }
-  const operator = userInfo().username
 
   const log = await AuditLog.open({
     dir: dataDir,
     origin: logName(dataDir),
     clock,
     queueLimit: loaded.config.limits.queue,
-    onHealth: (problem) => (problem ? logger.error(problem) : logger.warn('the log can be written again')),
+    onHealth: onChange((problem) =>
+      problem ? logger.error(problem) : logger.warn('the log can be written again'),
+    ),
   })
   stack.defer(() => log.close())
-  const opening = await openers(loaded)
-  const store = stack.use(await opening.store())
+  const { store, bus } = await openStore(loaded, stack)
   const fleet = new Fleet({
     size: loaded.config.workers,
     program: join(import.meta.dirname, 'worker.ts'),
     state: () => ({
       snapshot: snapshotOf(now),
-      locks: locks.view.list(),
-      tools: Map.groupBy(registry.all().map(plainView), (view) => view.server),
-      secrets: leases.knownSecrets(),
+      locks: rooms.locks.view.list(),
+      tools: Map.groupBy(rooms.registry.all().map(plainView), (view) => view.server),
+      secrets: rooms.leases.knownSecrets(),
     }),
     onProblem: (problem) => logger.error(problem),
   })
-  const bus = stack.use(await opening.bus())
   fleet.follow(bus)
   const isFleet = loaded.config.workers > 1
-
-  const tokens = new Tokens({ store, clock })
-  const budgets = new Budgets(store)
-  const locks = new Locks({ store, recorder: log, bus, clock })
-  const registry = new Registry({ store, recorder: log, bus, clock })
-  const secrets = new Secrets({ store, recorder: log, clock, kek: privateKey(join(dataDir, 'keys', 'kek')) })
-  const references = new References({ dir: loaded.dir, env: process.env, secrets })
-  const leases = new Leases({
-    store,
-    recorder: log,
-    clock,
-    broker: staticBroker(references),
-    serverConfig: (name) => now.config.servers[name],
-    onOpened: () => fleet.update({ secrets: leases.knownSecrets() }),
-  })
   const plane = stack.use(
     new DataPlane(
       {
         clock,
         env: process.env,
-        views: () => registry.all(),
+        views: () => rooms.registry.all(),
         onServerOutput: (server, text) =>
           logger.debug({ server, text }, 'a server wrote to its error output'),
         onProblem: (problem, error) => logger.error({ err: error }, problem),
@@ -141,63 +109,22 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
       snapshotOf(loaded),
     ),
   )
-  /** Ends it here and in every worker. */
-  const stop = async (what: Stop): Promise<void> => {
-    plane.stop(what)
-    await fleet.stop(what)
-  }
-  const tasks = new Tasks({
+  const deps: RoomDeps = {
+    log,
     store,
-    recorder: log,
     bus,
     clock,
-    templates: () => now.config.tasks,
-    async onEnd(task, end) {
-      tokens.drop({ task: task.id })
-      await stop({ task: task.id, end })
-      await leases.close(task.id)
-    },
-  })
-  const gatewayActor = { kind: 'gateway' } as const
-  const instances = new Instances({
-    store,
-    recorder: log,
-    bus,
-    clock,
-    async onRevoked(instance) {
-      await tokens.revoke({ instance })
-      await stop({ instance })
-      await tasks.closeWhere((task) => task.instance === instance, 'revoked', gatewayActor)
-    },
-  })
-  const agents = new Agents({
-    store,
-    recorder: log,
-    bus,
-    clock,
-    async onStopped(agent) {
-      await tokens.revoke({ agent })
-      await tasks.closeWhere((task) => task.agent === agent, 'revoked', gatewayActor)
-    },
-  })
-  const enrolment = new Enrolment({ store, recorder: log, clock })
-  const replay = new ReplayWindow(2 * durationMs(loaded.config.tokens.proof_window) + 60_000)
-
-  followOthers({
-    bus,
-    agents,
-    tokens,
-    tasks,
-    locks,
+    config: () => now,
     async stop(what) {
+      plane.stop(what)
       if ('locks' in what) await fleet.update(what)
-      await stop(what)
+      await fleet.stop(what)
     },
-  })
-  await Promise.all([locks.load(), registry.load(), tasks.load()])
-  await replayLog(log, replay, budgets, clock.now())
-  await leases.recover()
-  await registry.configure(now.config.servers)
+    onSecrets: () => fleet.update({ secrets: rooms.leases.knownSecrets() }),
+  }
+  const rooms = furnish(deps)
+  const { tokens, tasks, locks, registry, leases, replay, budgets, agents } = rooms
+  await openRooms(rooms, deps)
   await plane.configure(snapshotOf(now))
   // Policies that cannot be used are told now, not at the first call.
   plane.engine()
@@ -219,19 +146,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
   if (isFleet) await listenPrivately(server, ownerSocket)
   stack.defer(() => closeServer(server, plane.inFlight))
   const issuer = loaded.config.listen.url?.replace(/\/$/, '') ?? address
-  const owner = new Owner({
-    log,
-    committer: new Committer(join(dataDir, 'keys', 'commitment.key')),
-    bus,
-    clock,
-    tokens,
-    replay,
-    tasks,
-    budgets,
-    locks,
-    registry,
-    leases,
-  })
+  const owner = new Owner({ ...rooms, committer: new Committer(join(dataDir, 'keys', 'commitment.key')) })
   const sealKey = privateKey(join(dataDir, 'keys', 'sessions.key'))
   const mcp = plane.route({
     issuer,
@@ -243,12 +158,8 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
   const proofWindowMs = durationMs(loaded.config.tokens.proof_window)
   const useOnce = (key: string) => replay.use(key)
   const oauth = authorizationServer({
+    ...rooms,
     issuer,
-    clock,
-    recorder: log,
-    tokens,
-    instances,
-    enrolment,
     tokenLifetimeMs: durationMs(loaded.config.tokens.lifetime),
     proofWindowMs,
     useOnce,
@@ -269,7 +180,6 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     useOnce,
     onBug,
   })
-  const enforceLocks = () => stop({ locks: locks.view.list() })
   let applying: Promise<void> = Promise.resolve()
   /** One change at a time; the watcher and a reload by hand often bring the same one. */
   const apply = (next: Loaded): Promise<void> => {
@@ -296,18 +206,10 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
   }
   const stopping = Promise.withResolvers<void>()
   const control = operatorApi({
-    operator,
+    ...rooms,
+    operator: userInfo().username,
     issuer,
-    clock,
-    agents,
-    enrolment,
-    instances,
-    registry,
-    tasks,
-    locks,
-    log,
-    secrets,
-    enforceLocks,
+    enforceLocks: () => deps.stop({ locks: locks.view.list() }),
     refresh: (server) => meetAll(server),
     async reload() {
       const next = now.reload()
@@ -416,32 +318,16 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
   }
 }
 
-/** The store, and the bus that reaches every gateway on it. */
-async function openers(loaded: Loaded): Promise<{ store(): Promise<Store>; bus(): Promise<Bus> }> {
-  const { config, dataDir, dir } = loaded
-  if (config.store.kind === 'sqlite') {
-    const path = join(dataDir, 'state.sqlite')
-    return { store: () => openSqlite({ path }), bus: async () => localBus() }
-  }
-  const noSecrets = {
-    open: () => refuse('CREDENTIAL_UNAVAILABLE', { server: 'store', detail: 'use {env} or {file}' }),
-  }
-  const references = new References({ dir, env: process.env, secrets: noSecrets })
-  const url = (await references.resolve('store', config.store.url)).reveal()
-  return { store: () => openPostgres({ url }), bus: () => postgresBus({ url }) }
-}
-
-/** The log's name for ever: drawn once, so that two gateways never share one. */
-function logName(dataDir: string): string {
-  const path = join(dataDir, 'log-name')
-  const name = readPrivateFile(path)?.toString('utf8').trim()
-  if (name) return name
-  const drawn = `ostiary.local/${randomBytes(8).toString('hex')}`
-  writePrivateFile(path, Buffer.from(`${drawn}\n`))
-  return drawn
-}
-
 const hostOf = ({ config }: Loaded): string =>
   config.listen.url ? new URL(config.listen.url).hostname : config.listen.host
+
+/** Passes a value on when it is another than the one before. */
+function onChange<T>(tell: (value: T) => void): (value: T) => void {
+  let last: T | undefined
+  return (value) => {
+    if (value !== last) tell(value)
+    last = value
+  }
+}
 
 const snapshotOf = ({ config, path, policies }: Loaded): Snapshot => ({ config, path, policies })

@@ -31,24 +31,33 @@ export function frame(entries: readonly Uint8Array[]): Buffer {
 export function readFrames(segment: Buffer): { entries: Uint8Array[]; end: number } {
   const entries: Uint8Array[] = []
   let at = 0
-  while (at + HEADER <= segment.length) {
-    const end = at + HEADER + segment.readUInt32BE(at)
-    if (end === at + HEADER || end > segment.length) break
-    const body = segment.subarray(at + HEADER, end)
-    const group = crc32(body) === segment.readUInt32BE(at + 4) ? parseEntries(body) : undefined
-    if (!group) break
-    entries.push(...group)
-    at = end
+  for (let group = groupAt(segment, at); group; group = groupAt(segment, at)) {
+    entries.push(...group.entries)
+    at = group.end
   }
   return { entries, end: at }
 }
 
+/** The entries of the whole group that begins exactly here. */
+function groupAt(segment: Buffer, at: number): { entries: Uint8Array[]; end: number } | undefined {
+  if (at + HEADER > segment.length) return undefined
+  const length = segment.readUInt32BE(at)
+  const end = at + HEADER + length
+  if (length === 0 || end > segment.length) return undefined
+  const body = segment.subarray(at + HEADER, end)
+  // The lengths are checked first: they cost less than the sum where a search tries many places.
+  const entries = parseEntries(body)
+  return entries && crc32(body) === segment.readUInt32BE(at + 4) ? { entries, end } : undefined
+}
+
 /**
- * True when a whole group follows the first thing that is none: a group is written only after the one before it is durable, so no
- * crash leaves that, only damage.
+ * True when a whole group follows anywhere behind the first thing that is none: a group is written only after the one before it is
+ * durable, so no crash leaves that, only damage. The length of the damaged group may be part of the damage, hence the search.
  */
 export function hasFrameAfter(segment: Buffer, end: number): boolean {
-  const length = end + HEADER <= segment.length ? segment.readUInt32BE(end) : 0
-  const next = end + HEADER + length
-  return length > 0 && next <= segment.length && readFrames(segment.subarray(next)).entries.length > 0
+  for (let at = end + 1; at + HEADER <= segment.length; at++) {
+    // The length of a group that is not a segment's first stays below 2^24.
+    if (segment[at] === 0 && groupAt(segment, at)) return true
+  }
+  return false
 }

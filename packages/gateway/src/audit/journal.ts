@@ -9,7 +9,7 @@ export class LogDamaged extends Error {
   override name = 'LogDamaged'
 }
 
-/** The segments of the write-ahead journal. Each is named after the index of its first entry. */
+/** The segments of the write-ahead journal. Each is named after the index of its first entry and a number that counts up. */
 export class Journal {
   readonly #files: Files
   readonly #dir: string
@@ -106,7 +106,11 @@ export class Journal {
   }
 
   async #start(next: number, size: number): Promise<{ file: JournalFile; position: number; path: string }> {
-    const path = join(this.#dir, `${String(next).padStart(16, '0')}-${Date.now().toString(36)}.wal`)
+    // Of two segments that begin at one index the later one counts, so their order must not hang on a clock.
+    const last = (await this.#segments()).at(-1)
+    const number = last === undefined ? 1 : Number(last.slice(17, -'.wal'.length)) + 1
+    const name = `${String(next).padStart(16, '0')}-${String(number).padStart(12, '0')}.wal`
+    const path = join(this.#dir, name)
     return { file: await this.#files.openJournal(path, size), position: 0, path }
   }
 

@@ -64,6 +64,8 @@ export class AuditLog implements Recorder {
   #tail: { hash: Uint8Array; entry: Uint8Array }[] = []
   #size = 0
   #checkpoint = ''
+  /** Entries the checkpoint covers. The tree may be ahead of it for a moment. */
+  #signedSize = 0
   #publishing: Promise<void> | undefined
   #closed = false
   #healthy = true
@@ -76,7 +78,7 @@ export class AuditLog implements Recorder {
     this.#tree = new Tree(this.#files, this.#logDir)
     this.#signer = fileSigner(join(options.dir, 'keys', 'log.key'), options.origin)
     this.#timer = setInterval(() => {
-      if (this.#tail.length > 0) this.publish().catch(() => {})
+      if (this.#size > this.#signedSize) this.publish().catch(() => {})
     }, options.checkpointMs ?? 1000)
     this.#timer.unref()
   }
@@ -91,6 +93,7 @@ export class AuditLog implements Recorder {
       await log.#recover()
     } catch (error) {
       clearInterval(log.#timer)
+      await log.#journal.close().catch(() => {})
       throw error
     }
     return log
@@ -114,16 +117,16 @@ export class AuditLog implements Recorder {
     return this.#checkpoint
   }
 
-  append(event: LogEvent): Promise<LogPosition> {
-    if (this.#closed) return Promise.reject(new AuditUnavailable('the log is closed'))
+  async append(event: LogEvent): Promise<LogPosition> {
+    if (this.#closed) throw new AuditUnavailable('the log is closed')
     if (this.#queue.length >= (this.#options.queueLimit ?? 4096)) {
-      return Promise.reject(new QueueFull('too many entries wait for the disk'))
+      throw new QueueFull('too many entries wait for the disk')
     }
     const bytes = encodeEntry(event, this.#options.clock.now())
     const { promise, resolve, reject } = Promise.withResolvers<LogPosition>()
     this.#queue.push({ bytes, resolve, reject })
     this.#flushing ??= this.#flush()
-    return promise
+    return await promise
   }
 
   /** Everything that waits goes into one write and one flush; whoever comes meanwhile is in the next. */
@@ -164,29 +167,28 @@ export class AuditLog implements Recorder {
   }
 
   async #integrate(): Promise<void> {
-    const count = this.#tail.length
-    if (count === 0 && this.#checkpoint !== '') return
-    const before = this.#tree.size
+    if (this.#size === this.#signedSize && this.#checkpoint !== '') return
     try {
+      const count = this.#tail.length
       await this.#tree.extend(this.#tail.slice(0, count))
-      const note = this.#signer.sign(this.#tree.size, await this.#tree.root())
+      this.#tail.splice(0, count)
+      const size = this.#tree.size
+      const note = this.#signer.sign(size, await this.#tree.root())
       await this.#files.put(join(this.#logDir, 'checkpoint'), Buffer.from(note))
       this.#checkpoint = note
-      this.#tail.splice(0, count)
+      this.#signedSize = size
     } catch (error) {
-      // The edge in memory may be ahead of the disk: start again from what the last checkpoint covers.
       this.#health(`tiles cannot be written: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`)
-      await this.#tree.load(before)
       throw error
     }
-    await this.#journal.prune(this.#tree.size)
+    await this.#journal.prune(this.#signedSize)
   }
 
   /** @throws RangeError when there is no such entry */
   async read(index: number): Promise<StoredEntry> {
     if (!Number.isSafeInteger(index) || index < 0 || index >= this.#size)
       throw new RangeError(`no entry ${index}`)
-    const offset = index - this.#tree.size
+    const offset = index - (this.#size - this.#tail.length)
     const bytes = offset >= 0 ? (this.#tail[offset]?.entry as Uint8Array) : await this.#tree.entry(index)
     return { index, leaf: Buffer.from(leafHash(bytes)).toString('base64'), entry: decodeEntry(bytes) }
   }
@@ -196,12 +198,19 @@ export class AuditLog implements Recorder {
       yield await this.read(index)
   }
 
-  /** An offline-verifiable receipt (C2SP tlog-proof) for one entry. */
+  /**
+   * An offline-verifiable receipt (C2SP tlog-proof) for one entry.
+   * @throws RangeError when there is no such entry
+   */
   async receipt(index: number): Promise<string> {
-    if (index >= this.#tree.size) await this.publish()
-    const size = this.#tree.size
+    if (!Number.isSafeInteger(index) || index < 0 || index >= this.#size)
+      throw new RangeError(`no entry ${index}`)
+    if (index >= this.#signedSize) await this.publish()
+    // Both at once: while the path is read, the next checkpoint may be signed.
+    const size = this.#signedSize
+    const checkpoint = this.#checkpoint
     const proof = await inclusionProof((level, at) => this.#tree.node(level, at, size), index, size)
-    return formatReceipt({ index, proof, checkpoint: this.#checkpoint })
+    return formatReceipt({ index, proof, checkpoint })
   }
 
   async close(): Promise<void> {
@@ -230,10 +239,17 @@ export class AuditLog implements Recorder {
         )
       }
       this.#checkpoint = note.toString('utf8')
+      this.#signedSize = checkpoint.size
     } else await this.#tree.load(0)
     const recovered = await this.#journal.recover(this.#tree.size)
     this.#tail = recovered.map((entry) => ({ entry: Buffer.from(entry), hash: leafHash(entry) }))
     this.#size = this.#tree.size + this.#tail.length
+    // Without this a log that lost its checkpoint and journal would begin anew under the same key: a second history.
+    if (this.#size === 0 && !note && (await this.#files.list(join(this.#logDir, 'tile'))).length > 0) {
+      throw new LogDamaged(
+        `The log in ${this.#logDir} has tiles, but neither checkpoint nor journal. Keep the folder as evidence and restore it from a backup.`,
+      )
+    }
     await this.#files.put(join(this.#logDir, 'vkey'), Buffer.from(`${this.#signer.vkey}\n`))
     if (this.#size === 0)
       await this.append({

@@ -53,36 +53,33 @@ export class Tree {
     this.#bundle = width === 0 ? [] : await this.#entries(Math.floor(size / TILE_WIDTH), width)
   }
 
-  /** Adds leaves and makes every file durable that a checkpoint over the new size needs. */
+  /**
+   * Adds leaves and makes every file durable that a checkpoint over the new size needs. Until then the tree answers as before, and
+   * when it rejects it still does.
+   */
   async extend(leaves: readonly { hash: Uint8Array; entry: Uint8Array }[]): Promise<void> {
     const writes: [path: string, data: Uint8Array][] = []
+    const edge = this.#edge.map((hashes) => [...hashes])
+    let last = [...this.#bundle]
+    let size = this.#size
     for (const { hash, entry } of leaves) {
-      this.#bundle.push(entry)
-      if (this.#bundle.length === TILE_WIDTH) {
-        writes.push([entriesPath(Math.floor(this.#size / TILE_WIDTH)), bundle(this.#bundle)])
-        this.#bundle = []
+      last.push(entry)
+      if (last.length === TILE_WIDTH) {
+        writes.push([entriesPath(Math.floor(size / TILE_WIDTH)), bundle(last)])
+        last = []
       }
-      this.#push(0, Buffer.from(hash), Math.floor(this.#size / TILE_WIDTH), writes)
-      this.#size++
+      push(edge, 0, Buffer.from(hash), Math.floor(size / TILE_WIDTH), writes)
+      size++
     }
-    const width = this.#bundle.length
-    if (width > 0)
-      writes.push([entriesPath(Math.floor(this.#size / TILE_WIDTH), width), bundle(this.#bundle)])
-    for (const [level, edge] of this.#edge.entries()) {
-      const index = Math.floor(Math.floor(this.#size / TILE_WIDTH ** level) / TILE_WIDTH)
-      if (edge.length > 0) writes.push([tilePath(level, index, edge.length), Buffer.concat(edge)])
+    if (last.length > 0) writes.push([entriesPath(Math.floor(size / TILE_WIDTH), last.length), bundle(last)])
+    for (const [level, hashes] of edge.entries()) {
+      const index = Math.floor(Math.floor(size / TILE_WIDTH ** level) / TILE_WIDTH)
+      if (hashes.length > 0) writes.push([tilePath(level, index, hashes.length), Buffer.concat(hashes)])
     }
-    await Promise.all(writes.map(([path, data]) => this.#files.put(join(this.#dir, path), data)))
-  }
-
-  #push(level: number, hash: Buffer, index: number, writes: [string, Uint8Array][]): void {
-    this.#edge[level] ??= []
-    const edge = this.#edge[level]
-    edge.push(hash)
-    if (edge.length < TILE_WIDTH) return
-    writes.push([tilePath(level, index), Buffer.concat(edge)])
-    this.#edge[level] = []
-    this.#push(level + 1, Buffer.from(fold(edge)), Math.floor(index / TILE_WIDTH), writes)
+    await settled(writes.map(([path, data]) => this.#files.put(join(this.#dir, path), data)))
+    this.#edge = edge
+    this.#bundle = last
+    this.#size = size
   }
 
   async root(size: number = this.#size): Promise<Uint8Array> {
@@ -136,6 +133,28 @@ export class Tree {
       )
     return data
   }
+}
+
+/** Adds a hash to the edge of `level`, and the root of each tile it fills to the level above. */
+function push(
+  edge: Buffer[][],
+  level: number,
+  hash: Buffer,
+  index: number,
+  writes: [string, Uint8Array][],
+): void {
+  edge[level] ??= []
+  const hashes = edge[level]
+  hashes.push(hash)
+  if (hashes.length < TILE_WIDTH) return
+  writes.push([tilePath(level, index), Buffer.concat(hashes)])
+  edge[level] = []
+  push(edge, level + 1, Buffer.from(fold(hashes)), Math.floor(index / TILE_WIDTH), writes)
+}
+
+/** Waits for all of them also when one fails, so that no write is under way when the next attempt begins. */
+async function settled(writes: readonly Promise<void>[]): Promise<void> {
+  for (const write of await Promise.allSettled(writes)) if (write.status === 'rejected') throw write.reason
 }
 
 /** Root of a power-of-two number of hashes. */

@@ -27,5 +27,9 @@ function exitCodeOf(error: unknown): number {
 /** Commander has written its own messages; ours are for people, without a stack. */
 function messageOf(error: unknown): string | undefined {
   if (error instanceof CommanderError) return undefined
+  const { code } = error as NodeJS.ErrnoException
+  if (code === 'ENOSPC') {
+    return 'The disk is full. Free some space and start again; nothing that was answered is lost.'
+  }
   return error instanceof Error ? error.message : String(error)
 }

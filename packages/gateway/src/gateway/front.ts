@@ -52,6 +52,7 @@ async function dispatch(
   res: ServerResponse,
 ): Promise<void> {
   guard(req)
+  if (routes.length === 0) throw new Refusal(reason('SHUTTING_DOWN'))
   const path = (req.url ?? '/').split('?', 1)[0] as string
   const route = routes.find((candidate) => candidate.matches(path))
   if (!route) throw new Refusal(reason('PATH_UNKNOWN'))

@@ -17,8 +17,7 @@ import type { Registry } from '../registry/tools.ts'
 import type { Bus } from '../store/bus.ts'
 import type { Admission, Authority, Seen, Settlement } from './authority.ts'
 
-/** The rooms that have one owner on a machine. */
-export interface Rooms {
+interface Owned {
   readonly log: AuditLog
   readonly committer: Committer
   readonly bus: Bus
@@ -34,9 +33,9 @@ export interface Rooms {
 
 /** The authority in its own process: answers from memory, and is where races are decided. */
 export class Owner implements Authority {
-  readonly #r: Rooms
+  readonly #r: Owned
 
-  constructor(rooms: Rooms) {
+  constructor(rooms: Owned) {
     this.#r = rooms
   }
 

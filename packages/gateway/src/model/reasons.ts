@@ -321,7 +321,7 @@ export const REASONS = {
     'The server {server} broke the protocol: {detail}.',
     'Whether the call took effect is unknown; check before repeating it.',
   ],
-  SHUTTING_DOWN: [503, 'The gateway is stopping.', 'Try again when it is back.'],
+  SHUTTING_DOWN: [503, 'The gateway is starting or stopping.', 'Try again in a moment.'],
   CANCELLED: [
     499,
     'The client went away before the answer.',

@@ -1,0 +1,104 @@
+import { join } from 'node:path'
+import type { AuditLog } from '../audit/log.ts'
+import type { Loaded } from '../config/load.ts'
+import { durationMs } from '../config/schema.ts'
+import { staticBroker } from '../credentials/brokers/static.ts'
+import { Leases } from '../credentials/leases.ts'
+import { References } from '../credentials/resolve.ts'
+import { Secrets } from '../credentials/secrets.ts'
+import { Budgets } from '../grants/budgets.ts'
+import { Tasks } from '../grants/tasks.ts'
+import { Agents } from '../identity/agents.ts'
+import { Enrolment } from '../identity/enrolment.ts'
+import { Instances } from '../identity/instances.ts'
+import { ReplayWindow } from '../identity/replay.ts'
+import { Tokens } from '../identity/tokens.ts'
+import type { Clock } from '../lib/clock.ts'
+import { privateKey } from '../lib/private-file.ts'
+import { Locks } from '../oversight/locks.ts'
+import { Registry } from '../registry/tools.ts'
+import type { Bus } from '../store/bus.ts'
+import type { Store } from '../store/store.ts'
+import type { Stop } from './data-plane.ts'
+import { followOthers } from './follow.ts'
+import { replayLog } from './replay-log.ts'
+
+export interface RoomDeps {
+  readonly log: AuditLog
+  readonly store: Store
+  readonly bus: Bus
+  readonly clock: Clock
+  /** The present configuration. */
+  config(): Loaded
+  /** Ends what is open, in every process. Resolves when it is ended. */
+  stop(what: Stop): Promise<void>
+  /** Secrets of leases came into use. */
+  onSecrets(): Promise<void>
+}
+
+export type Rooms = ReturnType<typeof furnish>
+
+/** The rooms with state that have one owner on a machine, joined where one has to act on what happens in another. */
+export function furnish({ log, store, bus, clock, config, stop, onSecrets }: RoomDeps) {
+  const common = { store, recorder: log, bus, clock }
+  const { dataDir, dir, config: atStart } = config()
+  const gateway = { kind: 'gateway' } as const
+
+  const tokens = new Tokens({ store, clock })
+  const secrets = new Secrets({ ...common, kek: privateKey(join(dataDir, 'keys', 'kek')) })
+  const leases = new Leases({
+    ...common,
+    broker: staticBroker(new References({ dir, env: process.env, secrets })),
+    serverConfig: (name) => config().config.servers[name],
+    onOpened: onSecrets,
+  })
+  const tasks = new Tasks({
+    ...common,
+    templates: () => config().config.tasks,
+    async onEnd(task, end) {
+      tokens.drop({ task: task.id })
+      await stop({ task: task.id, end })
+      await leases.close(task.id)
+    },
+  })
+  const instances = new Instances({
+    ...common,
+    async onRevoked(instance) {
+      await tokens.revoke({ instance })
+      await stop({ instance })
+      await tasks.closeWhere((task) => task.instance === instance, 'revoked', gateway)
+    },
+  })
+  const agents = new Agents({
+    ...common,
+    async onStopped(agent) {
+      await tokens.revoke({ agent })
+      await tasks.closeWhere((task) => task.agent === agent, 'revoked', gateway)
+    },
+  })
+  return {
+    ...common,
+    log,
+    tokens,
+    secrets,
+    leases,
+    tasks,
+    instances,
+    agents,
+    budgets: new Budgets(store),
+    locks: new Locks(common),
+    registry: new Registry(common),
+    enrolment: new Enrolment(common),
+    replay: new ReplayWindow(2 * durationMs(atStart.tokens.proof_window) + 60_000),
+  }
+}
+
+/** Brings into memory what was there before the start, and follows what other gateways on the same database do. */
+export async function openRooms(rooms: Rooms, deps: RoomDeps): Promise<void> {
+  const { log, clock, locks, registry, tasks, leases, replay, budgets } = rooms
+  followOthers({ ...rooms, stop: deps.stop })
+  await Promise.all([locks.load(), registry.load(), tasks.load()])
+  await replayLog(log, replay, budgets, clock.now())
+  await leases.recover()
+  await registry.configure(deps.config().config.servers)
+}
