@@ -3,6 +3,7 @@ import { ConfigSchema } from './schema.ts'
 
 /** ` (did you mean …?)` for a key that is nearly one that exists at the same place. */
 export function suggest(key: string, path: readonly PropertyKey[]): string {
+  if (key.length > 60) return ''
   const near = keysAt(path)
     .map((candidate) => ({ candidate, distance: distance(key, candidate) }))
     .filter(({ candidate, distance: d }) => d <= Math.max(1, Math.floor(candidate.length / 3)))
