@@ -175,6 +175,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     windowMs: proofWindowMs,
     tasks,
     locks: locks.view,
+    recorder: log,
     resolveToken: (hash) => tokens.resolve(hash),
     useOnce,
     onBug,

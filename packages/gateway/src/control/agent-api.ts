@@ -7,6 +7,7 @@ import type { TokenSession } from '../identity/authenticate.ts'
 import { authenticate, challenge } from '../identity/authenticate.ts'
 import type { Clock } from '../lib/clock.ts'
 import { parseStrict } from '../lib/strict-json.ts'
+import type { Recorder } from '../model/evidence.ts'
 import type { Grant } from '../model/grant.ts'
 import { reason, status } from '../model/reasons.ts'
 import { Refusal, refuse } from '../model/refusal.ts'
@@ -28,6 +29,7 @@ export interface AgentApiDeps {
   readonly windowMs: number
   readonly tasks: Tasks
   readonly locks: LockView
+  readonly recorder: Recorder
   resolveToken(hash: string): MaybePromise<TokenSession | undefined>
   useOnce(key: string): boolean
   onBug(error: unknown): void
@@ -65,7 +67,11 @@ export function agentApi(deps: AgentApiDeps): Hono {
     if (!deps.useOnce(replayKey)) refuse('PROOF_REPLAYED')
     const { agent, instance } = session.principal
     const lock = deps.locks.stops({ agent, instance, task: session.task, server: '', tool: undefined })
-    if (lock) throw new Refusal(lockReason(lock))
+    if (lock) {
+      const actor = { kind: 'agent', agent, instance } as const
+      await deps.recorder.append({ type: 'task.refused', actor, data: { code: 'LOCKED', lock: lock.id } })
+      throw new Refusal(lockReason(lock))
+    }
     return session
   }
 

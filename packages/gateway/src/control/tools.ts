@@ -1,5 +1,6 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
+import { refuse } from '../model/refusal.ts'
 import type { Registry } from '../registry/tools.ts'
 import { Note, readInput } from './input.ts'
 
@@ -10,7 +11,13 @@ export interface ToolsApiDeps {
   refresh(server: string | undefined): Promise<readonly { server: string; problem: string }[]>
 }
 
-const Decide = z.strictObject({ note: Note.optional(), despite: z.boolean().default(false) })
+const Approve = z.strictObject({
+  note: Note.optional(),
+  despite: z.boolean().default(false),
+  /** Of the definition the operator looked at, so that nothing that came after is approved. */
+  digest: z.string().max(100).optional(),
+})
+const Reject = z.strictObject({ note: Note.optional() })
 
 /** The registry: WHAT. A reference is `server/tool`, `server/prompt:name` or `server/*`. */
 export function toolRoutes({ operator, registry, refresh }: ToolsApiDeps): Hono {
@@ -36,12 +43,15 @@ export function toolRoutes({ operator, registry, refresh }: ToolsApiDeps): Hono 
     c.json({ diff: registry.diff(ref(c.req.param('server'), c.req.param('name'))) }),
   )
   app.post('/tools/:server/:name/approve', async (c) => {
-    const { note, despite } = await readInput(c, Decide)
+    const { note, despite, digest } = await readInput(c, Approve)
     const target = ref(c.req.param('server'), c.req.param('name'))
-    return c.json({ tools: await registry.approve(target, by, note, { despite }) })
+    if (digest !== undefined && target.endsWith('/*')) {
+      refuse('REQUEST_MALFORMED', { detail: 'a digest is of one tool; name the tool' })
+    }
+    return c.json({ tools: await registry.approve(target, by, note, { despite, digest }) })
   })
   app.post('/tools/:server/:name/reject', async (c) => {
-    const { note } = await readInput(c, Decide)
+    const { note } = await readInput(c, Reject)
     return c.json({ tools: await registry.reject(ref(c.req.param('server'), c.req.param('name')), by, note) })
   })
   return app

@@ -23,12 +23,14 @@ export function auditCommand(): Command {
     .description('Print the newest entries.')
     .option('-n, --count <number>', 'how many', '20')
     .option('-f, --follow', 'go on printing as entries come')
-    .action(async (options: { count: string; follow?: boolean }, command: Command) => {
+    .option('--type <type>', 'only entries of this type, e.g. call.denied; among the newest 1000')
+    .action(async (options: TailOptions, command: Command) => {
       const context = contextOf(command)
-      let next = await print(context, `count=${encodeURIComponent(options.count)}`)
+      const { type } = options
+      let next = await print(context, { count: Number(options.count), type })
       while (options.follow) {
         await new Promise((resolve) => setTimeout(resolve, 500))
-        next = await print(context, `from=${next}&count=1000`, next)
+        next = await print(context, { from: next, count: PAGE, type })
       }
     })
   audit
@@ -106,15 +108,36 @@ async function checkReceipt(context: CliContext, options: VerifyOptions, vkey: s
   if (!check.ok) throw new CommandFailed('', EXIT.unverified)
 }
 
-async function print(context: CliContext, query: string, from = 0): Promise<number> {
-  const lines = (await context.control().text('GET', `/audit/entries?${query}`)).split('\n').filter(Boolean)
-  let next = from
-  for (const line of lines) {
-    const entry = JSON.parse(line) as EntryView
+interface TailOptions {
+  readonly count: string
+  readonly follow?: boolean
+  readonly type?: string
+}
+
+/** The most that the gateway gives at once. */
+const PAGE = 1000
+
+/** @returns index of the entry after the last one that was read */
+async function print(
+  context: CliContext,
+  { from, count, type }: { from?: number; count: number; type: string | undefined },
+): Promise<number> {
+  if (!Number.isSafeInteger(count) || count < 0)
+    throw new CommandFailed('Write --count as a number.', EXIT.usage)
+  const query = new URLSearchParams({
+    count: String(type === undefined ? count : PAGE),
+    ...(from === undefined ? {} : { from: String(from) }),
+  })
+  const text = await context.control().text('GET', `/audit/entries?${query}`)
+  const entries = text
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => ({ line, entry: JSON.parse(line) as EntryView }))
+  const wanted = entries.filter(({ entry }) => type === undefined || entry.type === type)
+  for (const { line, entry } of wanted.slice(Math.max(0, wanted.length - count)))
     context.out(context.json ? line : summary(entry))
-    next = entry.index + 1
-  }
-  return next
+  const last = entries.at(-1)
+  return last ? last.entry.index + 1 : (from ?? 0)
 }
 
 function summary({ index, ts, type, actor, data }: EntryView): string {

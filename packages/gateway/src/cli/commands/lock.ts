@@ -66,7 +66,7 @@ export function lockCommand(): Command {
                 l.target,
                 l.set_by,
                 time(l.set_at),
-                l.expires_at ? time(l.expires_at) : 'lifted',
+                l.expires_at ? time(l.expires_at) : '(no end)',
                 l.why,
               ]),
             ),

@@ -60,9 +60,12 @@ export function toolCommand(): Command {
     .argument('<tool...>')
     .option('--note <text>', 'why, for the record')
     .option('--despite', 'although there are findings that need a second look')
-    .action(async (refs: string[], options: { note?: string; despite?: boolean }, command: Command) =>
-      decide(contextOf(command), refs, 'approve', 'approved', options),
-    )
+    .option('--digest <digest>', 'only if it is still what `tool show` printed; for one tool')
+    .action(async (refs: string[], options: ApproveOptions, command: Command) => {
+      if (options.digest !== undefined && refs.length > 1)
+        throw new CommandFailed('A digest is of one tool: approve them one by one.', EXIT.usage)
+      await decide(contextOf(command), refs, 'approve', 'approved', options)
+    })
   tool
     .command('reject')
     .description('Reject a tool: it is neither listed nor callable.')
@@ -94,6 +97,12 @@ export function toolCommand(): Command {
   return tool
 }
 
+interface ApproveOptions {
+  readonly note?: string
+  readonly despite?: boolean
+  readonly digest?: string
+}
+
 interface Change {
   readonly path: string
   readonly before?: string
@@ -103,9 +112,11 @@ interface Change {
 interface ToolDetails {
   readonly ref: string
   readonly status: string
+  readonly digest: string
   readonly seen: object
+  readonly problem?: string
   readonly instructions?: string
-  readonly findings: readonly { level: string; what: string }[]
+  readonly findings: readonly { level: string; path: string; what: string }[]
   readonly note?: string
   readonly decided_by?: string
 }
@@ -115,13 +126,14 @@ async function decide(
   refs: readonly string[],
   verb: 'approve' | 'reject',
   past: string,
-  options: { note?: string; despite?: boolean },
+  options: ApproveOptions,
 ): Promise<void> {
   const done: string[] = []
   for (const ref of refs) {
     const body = {
       ...(options.note === undefined ? {} : { note: options.note }),
       ...(options.despite ? { despite: true } : {}),
+      ...(options.digest === undefined ? {} : { digest: options.digest }),
     }
     const { tools } = await context.control().call<{ tools: string[] }>('POST', `${path(ref)}/${verb}`, body)
     done.push(...tools)
@@ -137,11 +149,13 @@ function path(ref: string): string {
 
 function describe(found: ToolDetails): string {
   const findings = found.findings.map(
-    (finding) => `  ${finding.level === 'high' ? '!' : '-'} ${finding.what}`,
+    ({ level, path, what }) => `  ${level === 'high' ? '!' : '-'} ${revealed(`${path}: ${what}`)}`,
   )
   const decided = found.decided_by ? ` by ${found.decided_by}${found.note ? `: ${found.note}` : ''}` : ''
   return [
     `${found.ref}: ${found.status}${decided}`,
+    `Digest: ${found.digest}`,
+    ...(found.problem ? [`It cannot be approved: ${revealed(found.problem)}`] : []),
     ...(findings.length > 0 ? ['Look at:', ...findings] : []),
     ...(found.instructions ? ['Instructions of the server:', revealed(found.instructions)] : []),
     'Definition:',
