@@ -3,6 +3,7 @@ import { ConfigSchema } from './schema.ts'
 
 /** ` (did you mean …?)` for a key that is nearly one that exists at the same place. */
 export function suggest(key: string, path: readonly PropertyKey[]): string {
+  if (key.length > 60) return ''
   const near = keysAt(path)
     .map((candidate) => ({ candidate, distance: distance(key, candidate) }))
     .filter(({ candidate, distance: d }) => d <= Math.max(1, Math.floor(candidate.length / 3)))
@@ -30,16 +31,19 @@ function keysAt(path: readonly PropertyKey[]): string[] {
   return [...new Set(open(nodes).flatMap((node) => Object.keys(node.properties ?? {})))]
 }
 
-/** Levenshtein distance. */
+/** Edits between two words: a character more, less, or other, or two neighbours swapped (optimal string alignment). */
 function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, i) => i)]
+  const at = (i: number, j: number) => rows[i]?.[j] as number
   for (let i = 1; i <= a.length; i++) {
-    const next = [i]
+    rows.push([i])
     for (let j = 1; j <= b.length; j++) {
       const cost = a[i - 1] === b[j - 1] ? 0 : 1
-      next.push(Math.min((row[j] as number) + 1, (next[j - 1] as number) + 1, (row[j - 1] as number) + cost))
+      let best = Math.min(at(i - 1, j) + 1, at(i, j - 1) + 1, at(i - 1, j - 1) + cost)
+      const isSwap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
+      if (isSwap) best = Math.min(best, at(i - 2, j - 2) + 1)
+      rows[i]?.push(best)
     }
-    row = next
   }
-  return row[b.length] as number
+  return at(a.length, b.length)
 }

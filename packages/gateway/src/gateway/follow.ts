@@ -1,5 +1,4 @@
 import type { Tasks } from '../grants/tasks.ts'
-import type { Agents } from '../identity/agents.ts'
 import type { Tokens } from '../identity/tokens.ts'
 import type { Locks } from '../oversight/locks.ts'
 import type { Bus } from '../store/bus.ts'
@@ -7,7 +6,6 @@ import type { Stop } from './data-plane.ts'
 
 interface Followed {
   readonly bus: Bus
-  readonly agents: Agents
   readonly tokens: Tokens
   readonly tasks: Tasks
   readonly locks: Locks
@@ -16,7 +14,7 @@ interface Followed {
 }
 
 /** Takes up what any gateway on the same database locked, revoked or ended. Rooms with memory of their own follow the bus themselves. */
-export function followOthers({ bus, agents, tokens, tasks, locks, stop }: Followed): () => void {
+export function followOthers({ bus, tokens, tasks, locks, stop }: Followed): () => void {
   const takeLocks = async () => {
     await locks.load()
     await stop({ locks: locks.view.list() })
@@ -37,7 +35,7 @@ export function followOthers({ bus, agents, tokens, tasks, locks, stop }: Follow
     },
     async () => {
       // A token that comes back is read again, with the status of its agent and instance.
-      for (const agent of await agents.list()) tokens.drop({ agent: agent.id })
+      tokens.dropAll()
       await takeLocks()
       // Calls still open after the outage belong to recent tasks; the list holds the newest thousand.
       const recent = await tasks.list({ open: false })

@@ -60,7 +60,7 @@ export class Tasks {
     this.#d = deps
     this.#unsubscribe = deps.bus.subscribe(
       ({ topic, id }) => {
-        if (topic === 'task' && this.#live.has(id)) void this.#recheck(id)
+        if (topic === 'task' && this.#live.has(id)) return this.#recheck(id)
       },
       async () => {
         await Promise.all([...this.#live.keys()].map((id) => this.#recheck(id)))
@@ -167,9 +167,12 @@ export class Tasks {
     if (recorded.status === 'rejected') this.#unrecorded.push(event)
     const won = await this.#closeRow(id, end, live?.lastUsedAt)
     this.#unfinished.delete(id)
-    await this.#d.bus.publish({ topic: 'task', id })
     const closed: Task = { ...task, state: 'closed', end }
-    if (won) await this.#d.onEnd(closed, end)
+    // Neither waits for the other: what is open here ends also when nobody else can be told.
+    await all([
+      this.#d.bus.publish({ topic: 'task', id }),
+      won ? this.#d.onEnd(closed, end) : Promise.resolve(),
+    ])
     if (recorded.status === 'rejected') throw recorded.reason
     return won ? closed : ((await this.get(id)) ?? closed)
   }
@@ -275,9 +278,9 @@ export class Tasks {
     }
   }
 
-  /** Another process may have ended the task. When that cannot be known, it counts as ended here. */
+  /** Another process may have ended the task. When this cannot be known, the bus is not alive and nothing is admitted. */
   async #recheck(id: string): Promise<void> {
-    const task = await this.get(id).catch(() => undefined)
+    const task = await this.get(id)
     if (task?.state !== 'open') this.#live.delete(id)
   }
 

@@ -169,6 +169,12 @@ export class Tokens {
     }
   }
 
+  /** Forgets every live token: the next use of each reads the store. */
+  dropAll(): void {
+    this.#drops++
+    this.#live.clear()
+  }
+
   /** Removes expired tokens an hour after their end. */
   async sweep(): Promise<void> {
     const now = this.#clock.now()

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import type { ServerConfig } from '../config/schema.ts'
+import { Refusal } from '../model/refusal.ts'
+import type { Store } from '../store/store.ts'
+import type { TestStore } from '../store/testing.ts'
+import { sqliteStore } from '../store/testing.ts'
+import { staticBroker } from './brokers/static.ts'
+import { References } from './resolve.ts'
+import { Secrets } from './secrets.ts'
+
+const by = { kind: 'operator', operator: 'alice' } as const
+const dir = mkdtempSync(join(tmpdir(), 'ostiary-secrets-'))
+let place: TestStore
+let store: Store
+let secrets: Secrets
+let references: References
+
+before(async () => {
+  place = await sqliteStore()
+  store = await place.open()
+  secrets = new Secrets({
+    store,
+    clock: { now: () => 5 },
+    recorder: { append: async () => ({ index: 0, leaf: '' }) },
+    kek: randomBytes(32),
+  })
+  references = new References({ dir, env: { SET: 'from-env', EMPTY: '' }, secrets })
+})
+
+after(async () => {
+  await store[Symbol.asyncDispose]()
+  await place.dispose()
+  rmSync(dir, { recursive: true, force: true })
+})
+
+const why = async (work: Promise<unknown>): Promise<string> => {
+  const error = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  )
+  assert.ok(error instanceof Refusal)
+  return error.message
+}
+
+test('a secret comes from the environment, a private file or the sealed store', async () => {
+  writeFileSync(join(dir, 'key'), 'from-file\n', { mode: 0o600 })
+  await secrets.put('github', 'first', by)
+  await secrets.put('github', 'second', by)
+  assert.equal((await references.resolve('s', { env: 'SET' })).reveal(), 'from-env')
+  assert.equal((await references.resolve('s', { file: 'key' })).reveal(), 'from-file')
+  assert.equal((await references.resolve('s', { broker: 'sealed:github' })).reveal(), 'second')
+})
+
+test('a file that others can read is refused, naming the file and what to do', {
+  skip: process.platform === 'win32',
+}, async () => {
+  writeFileSync(join(dir, 'open'), 'very-secret')
+  chmodSync(join(dir, 'open'), 0o644)
+  const message = await why(references.resolve('s', { file: 'open' }))
+  assert.match(message, /chmod 600 open/)
+  assert.ok(!message.includes('very-secret'))
+})
+
+test('what is missing is named', async () => {
+  assert.match(await why(references.resolve('s', { env: 'UNSET' })), /UNSET is not set/)
+  assert.match(await why(references.resolve('s', { env: 'EMPTY' })), /EMPTY is not set/)
+  assert.match(await why(references.resolve('s', { file: 'none' })), /none cannot be read/)
+  assert.match(await why(references.resolve('s', { broker: 'sealed:none' })), /none/)
+})
+
+test('the store holds no secret in clear, and a destroyed one is gone', async () => {
+  await secrets.put('mail', 'plain-text-password', by)
+  const held = JSON.stringify(await store.db.selectFrom('secrets').selectAll().execute())
+  assert.ok(!held.includes('plain-text-password'))
+  assert.ok(!JSON.stringify(await secrets.list()).includes('plain-text-password'))
+  await secrets.destroy('mail', by)
+  await assert.rejects(secrets.open('mail'), Refusal)
+  const after = await store.db.selectFrom('secrets').select('sealed').where('name', '=', 'mail').execute()
+  assert.deepEqual(after, [{ sealed: '' }])
+})
+
+test('the static broker injects what the configuration names and tells which values are secret', async () => {
+  const broker = staticBroker(references)
+  const { injection, secrets: known } = await broker.mint('files', {
+    url: 'http://127.0.0.1:1/mcp',
+    headers: { Authorization: { env: 'SET' }, 'X-Plain': 'visible' },
+  } as unknown as ServerConfig)
+  assert.deepEqual(injection.headers, { authorization: 'from-env', 'x-plain': 'visible' })
+  assert.deepEqual([...known], [['files:Authorization', 'from-env']])
+})

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { addMember, replaceValue } from './json-splice.ts'
+
+test('everything but the value stays as it was written', () => {
+  const text =
+    ' {"id" : 1.0e0,\n "params":{ "name":"a\\u0062","x":[1,{"name":2}],"big":12345678901234567890 } , "z":null}'
+  assert.equal(replaceValue(text, ['params', 'name'], '"new"'), text.replace('"a\\u0062"', '"new"'))
+  assert.equal(replaceValue(text, ['id'], '7'), text.replace('1.0e0', '7'))
+  assert.equal(addMember(text, ['params'], '_meta', '{}'), text.replace('{ "name"', '{"_meta":{}, "name"'))
+})
+
+test('a member is found by its key, not by text that looks like it', () => {
+  const text = '{"a":"\\"b\\":1,","c":{"b":2},"b":3}'
+  assert.equal(replaceValue(text, ['b'], '9'), '{"a":"\\"b\\":1,","c":{"b":2},"b":9}')
+  assert.throws(() => replaceValue(text, ['c', 'a'], '9'), /no member a/)
+})
+
+const key = fc.string({ maxLength: 8 }).filter((name) => name !== '__proto__')
+const tree = fc.dictionary(key, fc.jsonValue({ maxDepth: 3 }), { minKeys: 1, maxKeys: 6 })
+
+/** Writes JSON as another program might: blanks anywhere, characters escaped. */
+const spelled = (value: unknown, blanks: readonly string[]): string => {
+  let i = 0
+  return JSON.stringify(value, null, 1).replace(/\n */g, () => blanks[i++ % blanks.length] as string)
+}
+
+test('replacing gives what editing the parsed value gives, wherever the value stands', () => {
+  fc.assert(
+    fc.property(
+      tree,
+      fc.jsonValue({ maxDepth: 2 }),
+      fc.nat(),
+      fc.array(fc.constantFrom('', ' ', '\n', '\t  '), { minLength: 1, maxLength: 5 }),
+      (object, value, pick, blanks) => {
+        const names = Object.keys(object)
+        const name = names[pick % names.length] as string
+        const edited = replaceValue(spelled(object, blanks), [name], JSON.stringify(value))
+        assert.deepEqual(JSON.parse(edited), JSON.parse(JSON.stringify({ ...object, [name]: value })))
+      },
+    ),
+  )
+})
+
+test('a member is added and nothing else changes', () => {
+  fc.assert(
+    fc.property(tree, fc.jsonValue({ maxDepth: 2 }), (object, value) => {
+      const before = { outer: object }
+      if (Object.hasOwn(object, 'added')) return
+      const text = addMember(JSON.stringify(before), ['outer'], 'added', JSON.stringify(value))
+      assert.deepEqual(JSON.parse(text), JSON.parse(JSON.stringify({ outer: { ...object, added: value } })))
+    }),
+  )
+})
