@@ -56,11 +56,12 @@ if (values.policy !== undefined) writeFileSync(join(dir, 'own.cedar'), values.po
 writeFileSync(join(dir, 'ostiary.yaml'), JSON.stringify(config))
 try {
   await using gateway = await startGateway(loadConfig(join(dir, 'ostiary.yaml')), pino({ level: 'error' }))
-  const control = new ControlClient(gateway.dataDir)
-  await control.call('POST', '/tools/refresh', { server: 'bench' })
-  await control.call('POST', '/tools/bench/*/approve', { despite: true })
-  await control.call('POST', '/agents', { name: 'bench', sponsor: 'alice@example.org' })
-  const { code } = await control.call<{ code: string }>('POST', '/agents/bench/enrol')
+  const control = <T = unknown>(path: string, body?: object) =>
+    new ControlClient(gateway.dataDir).call<T>('POST', path, body)
+  await control('/tools/refresh', { server: 'bench' })
+  await control('/tools/bench/*/approve', { despite: true })
+  await control('/agents', { name: 'bench', sponsor: 'alice@example.org' })
+  const { code } = await control<{ code: string }>('/agents/bench/enrol')
   const stateDir = join(dir, 'bench')
   await enrol({ gateway: gateway.url, code, stateDir })
   const client = await RawClient.open(stateDir, 'bench', '/mcp/bench')
