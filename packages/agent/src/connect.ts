@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import type { Readable, Writable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import type { Agent, OpenedTask, TaskRequest } from './agent.ts'
@@ -8,6 +9,8 @@ import { readEvents } from './sse.ts'
 
 const MAX_MESSAGE = 16 * 1024 * 1024
 const CLOSE_MS = 3000
+/** Shortest wait before a stream is asked for again, whatever the server says. */
+const MIN_WAIT_MS = 100
 
 export interface ConnectOptions {
   readonly agent: Agent
@@ -76,7 +79,7 @@ class Bridge {
         }
         if (buffer.length > MAX_MESSAGE) {
           buffer = ''
-          this.#write(failure(null, -32600, 'The message is larger than 16 MiB.'))
+          await this.#write(failure(null, -32600, 'The message is larger than 16 MiB.'))
         }
       }
     } catch (error) {
@@ -100,7 +103,7 @@ class Bridge {
       message = JSON.parse(line) as Message
       if (typeof message !== 'object' || message === null) throw new SyntaxError()
     } catch {
-      this.#write(failure(null, -32700, 'The line is not a JSON-RPC message.'))
+      await this.#write(failure(null, -32700, 'The line is not a JSON-RPC message.'))
       return
     }
     const version = modernVersion(message.method, message.params)
@@ -133,11 +136,12 @@ class Bridge {
           : modernHeaders(message.method as string, message.params, version, this.#toolHeaders)
       const response = await this.#send('POST', line, headers, controller.signal)
       const answered = await this.#receive(response, message)
-      if (isRequest && !answered) this.#write(failure(message.id as Id, 502, 'The gateway gave no answer.'))
+      if (isRequest && !answered)
+        await this.#write(failure(message.id as Id, 502, 'The gateway gave no answer.'))
     } catch (error) {
       if (!isRequest || controller.signal.aborted) return
       const code = error instanceof GatewayRefusal ? error.status : 502
-      this.#write(failure(message.id as Id, code, (error as Error).message))
+      await this.#write(failure(message.id as Id, code, (error as Error).message))
     } finally {
       if (isRequest) this.#open.delete(message.id as Id)
     }
@@ -156,10 +160,10 @@ class Bridge {
     // A refusal that could not be matched to the request still ends it.
     if (message.method !== undefined && message.id !== undefined && answer.id === undefined) {
       const error = (answer as { error?: { code?: number; message?: string } }).error
-      this.#write(
+      await this.#write(
         failure(id, error?.code ?? response.statusCode, error?.message ?? 'The gateway refused the request.'),
       )
-    } else this.#deliver(text, answer, message)
+    } else await this.#deliver(text, answer, message)
     return true
   }
 
@@ -173,12 +177,12 @@ class Bridge {
       try {
         for await (const event of readEvents(current.body, MAX_MESSAGE)) {
           if (event.id !== undefined) lastId = event.id
-          if (event.retry !== undefined) wait = event.retry
+          if (event.retry !== undefined) wait = Math.max(event.retry, MIN_WAIT_MS)
           if (event.data === undefined || event.data === '') continue
           tries = 0
           const received = JSON.parse(event.data) as Message
           if (received.method === undefined && received.id === message.id) answered = true
-          this.#deliver(event.data, received, message)
+          await this.#deliver(event.data, received, message)
         }
       } catch (error) {
         if (this.#streams.signal.aborted || (error as Error).name === 'AbortError') return true
@@ -202,8 +206,8 @@ class Bridge {
         if (response.statusCode !== 200) return await response.body.dump()
         for await (const event of readEvents(response.body, MAX_MESSAGE)) {
           if (event.id !== undefined) lastId = event.id
-          if (event.retry !== undefined) wait = event.retry
-          if (event.data) this.#write(oneLine(event.data))
+          if (event.retry !== undefined) wait = Math.max(event.retry, MIN_WAIT_MS)
+          if (event.data) await this.#write(oneLine(event.data))
         }
       } catch {
         if (this.#streams.signal.aborted) return
@@ -213,12 +217,12 @@ class Bridge {
     }
   }
 
-  #deliver(text: string, received: Message, asked: Message): void {
+  #deliver(text: string, received: Message, asked: Message): Promise<void> {
     if (asked.method === 'initialize' && typeof received.result?.protocolVersion === 'string') {
       this.#version = received.result.protocolVersion
     }
     if (asked.method === 'tools/list') toolHeaders(received.result?.tools, this.#toolHeaders)
-    this.#write(oneLine(text))
+    return this.#write(oneLine(text))
   }
 
   #send(
@@ -241,8 +245,11 @@ class Bridge {
     })
   }
 
-  #write(line: string): void {
-    this.#o.output.write(`${line}\n`)
+  /** Waits for a client that reads slowly, so that what it has not read stays with the server. */
+  async #write(line: string): Promise<void> {
+    const { output } = this.#o
+    if (output.write(`${line}\n`) || output.destroyed) return
+    await once(output, 'drain', { signal: this.#streams.signal }).catch(() => {})
   }
 }
 

@@ -1,4 +1,5 @@
-import { createHmac } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
+import { createHmac, createSecretKey } from 'node:crypto'
 import { privateKey } from '../lib/private-file.ts'
 
 /**
@@ -6,15 +7,18 @@ import { privateKey } from '../lib/private-file.ts'
  * Whoever is given the salt of a call can check that one call; nobody can guess the others.
  */
 export class Committer {
-  readonly #key: Buffer
+  // A key object: Node takes four times as long over a key given as bytes, and this is done for every call.
+  readonly #key: KeyObject
 
   constructor(path: string) {
-    this.#key = privateKey(path)
+    this.#key = createSecretKey(privateKey(path))
   }
 
   /** base64url, 32 bytes. */
   commit(callId: string, contentDigest: string): string {
-    return createHmac('sha256', this.salt(callId)).update(contentDigest).digest('base64url')
+    return createHmac('sha256', createSecretKey(this.salt(callId)))
+      .update(contentDigest)
+      .digest('base64url')
   }
 
   /** What opens the commitment of one call. */

@@ -83,7 +83,7 @@ const HttpServer = z.strictObject({
   ...serverCommon,
 })
 
-const Template = z.strictObject({
+export const TaskTemplateSchema = z.strictObject({
   purpose: z
     .string()
     .min(1)
@@ -202,14 +202,14 @@ export const ConfigSchema = z.strictObject({
     .array(z.strictObject({ from: Name, to: Name }))
     .default([])
     .describe('Which segment may reach which. Anything else is refused.'),
-  tasks: z.record(Name, Template).default({}).describe('Task templates.'),
+  tasks: z.record(Name, TaskTemplateSchema).default({}).describe('Task templates.'),
   policies: z.array(z.string()).default([]).describe('Cedar policy files, relative to this file.'),
 })
 
 export type Config = z.output<typeof ConfigSchema>
 export type ServerConfig = Config['servers'][string]
 export type StdioServerConfig = z.output<typeof StdioServer>
-export type TaskTemplate = z.output<typeof Template>
+export type TaskTemplate = z.output<typeof TaskTemplateSchema>
 export type SecretReference = z.output<typeof SecretRef>
 export type MayAsk = (typeof MAY_ASK)[number]
 

@@ -1,10 +1,14 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
+import { historyOf } from '../audit/history.ts'
+import type { AuditLog } from '../audit/log.ts'
 import { Name } from '../config/schema.ts'
+import type { Tasks } from '../grants/tasks.ts'
 import type { Agents } from '../identity/agents.ts'
 import type { Enrolment } from '../identity/enrolment.ts'
 import type { Instances } from '../identity/instances.ts'
-import { readInput } from './input.ts'
+import { refuse } from '../model/refusal.ts'
+import { readInput, readNumber } from './input.ts'
 
 export interface AgentsApiDeps {
   readonly operator: string
@@ -12,6 +16,8 @@ export interface AgentsApiDeps {
   readonly agents: Agents
   readonly enrolment: Enrolment
   readonly instances: Instances
+  readonly tasks: Tasks
+  readonly log: AuditLog
 }
 
 const NewAgent = z.strictObject({
@@ -20,8 +26,11 @@ const NewAgent = z.strictObject({
   purpose: z.string().max(200).default(''),
 })
 
+const MAX_HISTORY = 1000
+
 /** Agents and their instances: WHO. */
-export function agentRoutes({ operator, issuer, agents, enrolment, instances }: AgentsApiDeps): Hono {
+export function agentRoutes(deps: AgentsApiDeps): Hono {
+  const { operator, issuer, agents, enrolment, instances } = deps
   const app = new Hono()
   const by = { kind: 'operator', operator } as const
 
@@ -30,6 +39,26 @@ export function agentRoutes({ operator, issuer, agents, enrolment, instances }: 
   app.get('/agents/:name', async (c) => {
     const agent = await agents.require(c.req.param('name'))
     return c.json({ agent, instances: await instances.list(agent.id) })
+  })
+  app.get('/agents/:name/history', async (c) => {
+    const agent = await agents.require(c.req.param('name'))
+    const instance = c.req.query('instance')
+    const known = await instances.list(agent.id)
+    if (instance !== undefined && !known.some((own) => own.id === instance)) {
+      refuse('INSTANCE_UNKNOWN', { instance: instance.slice(0, 60) })
+    }
+    const page = await historyOf(
+      deps.log,
+      { agent: agent.id, instance, tasks: await deps.tasks.idsOf(agent.id) },
+      {
+        count: Math.min(readNumber(c.req.query('count'), 50), MAX_HISTORY),
+        before: c.req.query('before') === undefined ? undefined : readNumber(c.req.query('before'), 0),
+      },
+    )
+    return c.json({
+      entries: page.entries.map(({ index, leaf, entry }) => ({ index, leaf, ...entry })),
+      before: page.before ?? null,
+    })
   })
   app.post('/agents/:name/enrol', async (c) => {
     const agent = await agents.require(c.req.param('name'))

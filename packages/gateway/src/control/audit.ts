@@ -2,6 +2,7 @@ import { Hono } from 'hono'
 import { stream } from 'hono/streaming'
 import type { AuditLog } from '../audit/log.ts'
 import { refuse } from '../model/refusal.ts'
+import { readNumber } from './input.ts'
 
 export interface AuditApiDeps {
   readonly log: AuditLog
@@ -15,8 +16,8 @@ export function auditRoutes({ log }: AuditApiDeps): Hono {
   app.get('/audit', (c) => c.json({ size: log.size, vkey: log.vkey, checkpoint: log.checkpoint() }))
   app.get('/audit/entries', (c) => {
     const size = log.size
-    const count = Math.min(number(c.req.query('count'), 20), MAX_PAGE)
-    const from = Math.max(0, number(c.req.query('from'), size - count))
+    const count = Math.min(readNumber(c.req.query('count'), 20), MAX_PAGE)
+    const from = Math.max(0, readNumber(c.req.query('from'), size - count))
     c.header('content-type', 'application/x-ndjson')
     return stream(c, async (out) => {
       for await (const entry of log.entries(from, Math.min(size, from + count))) {
@@ -25,7 +26,7 @@ export function auditRoutes({ log }: AuditApiDeps): Hono {
     })
   })
   app.get('/audit/entries/:index', async (c) => {
-    const index = number(c.req.param('index'), -1)
+    const index = readNumber(c.req.param('index'), -1)
     if (index < 0 || index >= log.size) {
       refuse('REQUEST_MALFORMED', { detail: `the log has ${log.size} entries, the first is 0` })
     }
@@ -38,10 +39,4 @@ export function auditRoutes({ log }: AuditApiDeps): Hono {
     })
   })
   return app
-}
-
-function number(text: string | undefined, otherwise: number): number {
-  if (text === undefined) return otherwise
-  if (!/^\d{1,15}$/.test(text)) refuse('REQUEST_MALFORMED', { detail: 'an index is a number' })
-  return Number(text)
 }

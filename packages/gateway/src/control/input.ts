@@ -16,3 +16,10 @@ export async function readInput<T extends z.ZodType>(c: Context, schema: T): Pro
 
 /** Text a person wrote: a reason, a note. */
 export const Note = z.string().max(500)
+
+/** A number in a query. @throws Refusal REQUEST_MALFORMED */
+export function readNumber(text: string | undefined, otherwise: number): number {
+  if (text === undefined) return otherwise
+  if (!/^\d{1,15}$/.test(text)) refuse('REQUEST_MALFORMED', { detail: 'an index is a number' })
+  return Number(text)
+}

@@ -1,8 +1,8 @@
 import { readFile, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { SecretReference } from '../config/schema.ts'
+import { Secret } from '../lib/secret.ts'
 import { refuse } from '../model/refusal.ts'
-import { Secret } from './secret.ts'
 import type { Secrets } from './secrets.ts'
 
 const MAX_FILE = 65_536

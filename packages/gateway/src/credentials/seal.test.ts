@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import { inspect } from 'node:util'
 import fc from 'fast-check'
+import { Secret } from '../lib/secret.ts'
 import { SealBroken, seal, unseal } from './seal.ts'
-import { Secret } from './secret.ts'
 
 const kek = randomBytes(32)
 

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
-import { Secret } from './secret.ts'
+import { Secret } from '../lib/secret.ts'
 
 const IV = 12
 const TAG = 16

@@ -1,9 +1,9 @@
 import type { Clock } from '../lib/clock.ts'
+import type { Secret } from '../lib/secret.ts'
 import type { LogActor, Recorder } from '../model/evidence.ts'
 import { refuse } from '../model/refusal.ts'
 import type { Store } from '../store/store.ts'
 import { seal, unseal } from './seal.ts'
-import type { Secret } from './secret.ts'
 
 export interface SecretInfo {
   readonly name: string

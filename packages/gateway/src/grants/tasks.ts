@@ -218,6 +218,16 @@ export class Tasks {
     return row && taskOf(row)
   }
 
+  /** Every task an agent ever opened. */
+  async idsOf(agent: string): Promise<ReadonlySet<string>> {
+    const rows = await this.#d.store.db
+      .selectFrom('tasks')
+      .select('id')
+      .where('agent_id', '=', agent)
+      .execute()
+    return new Set(rows.map(({ id }) => id))
+  }
+
   /** The newest 1,000. */
   async list(filter: { open: boolean }): Promise<readonly Task[]> {
     let query = this.#d.store.db.selectFrom('tasks').selectAll().orderBy('opened_at', 'desc').limit(1000)

@@ -18,6 +18,23 @@ interface InstanceView {
   readonly keys: readonly { jkt: string; state: string }[]
 }
 
+interface HistoryView {
+  readonly entries: readonly {
+    readonly index: number
+    readonly ts: number
+    readonly type: string
+    readonly actor: { readonly instance?: string; readonly operator?: string }
+    readonly data: Readonly<Record<string, unknown>>
+  }[]
+  readonly before: number | null
+}
+
+/** What a person looks for first in an entry. */
+const detailOf = (data: Readonly<Record<string, unknown>>): string =>
+  ['server', 'name', 'method', 'code', 'result', 'template', 'end', 'instance', 'jkt']
+    .flatMap((key) => (data[key] === undefined ? [] : [`${key}=${String(data[key]).slice(0, 60)}`]))
+    .join(' ')
+
 export function agentCommand(): Command {
   const agent = new Command('agent').description('Agents and their instances: who may act at all.')
   agent
@@ -74,6 +91,41 @@ export function agentCommand(): Command {
         return `${a.name}: ${a.status}, sponsor ${a.sponsor}${a.purpose ? `, ${a.purpose}` : ''}\n${table(['INSTANCE', 'STATUS', 'HOST', 'ENROLLED', 'KEYS'], rows)}`
       })
     })
+  agent
+    .command('history')
+    .description('What this identity did and what was done to it, from the log, newest first.')
+    .argument('<name>')
+    .option('--instance <id>', 'only this instance')
+    .option('-n, --count <number>', 'how many entries', '50')
+    .option('--before <index>', 'only entries before this one, for the next page')
+    .action(
+      async (
+        name: string,
+        options: { instance?: string; count: string; before?: string },
+        command: Command,
+      ) => {
+        const context = contextOf(command)
+        const query = new URLSearchParams({ ...options })
+        const found = await context
+          .control()
+          .call<HistoryView>('GET', `/agents/${encodeURIComponent(name)}/history?${query}`)
+        show(context, 'AgentHistory', found, () =>
+          [
+            table(
+              ['ENTRY', 'TIME', 'INSTANCE', 'WHAT', 'DETAIL'],
+              found.entries.map((entry) => [
+                String(entry.index),
+                time(entry.ts),
+                entry.actor.instance ?? entry.actor.operator ?? 'gateway',
+                entry.type,
+                detailOf(entry.data),
+              ]),
+            ),
+            ...(found.before === null ? [] : [`\nOlder: --before ${found.before}`]),
+          ].join('\n'),
+        )
+      },
+    )
   agent
     .command('enrol')
     .description('Make a one-time code with which one instance can join within ten minutes.')

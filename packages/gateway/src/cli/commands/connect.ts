@@ -20,6 +20,8 @@ export const connectCommand = (): Command =>
         const stop = new AbortController()
         for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
           process.once(signal, () => stop.abort())
+        // The client died with its end of the pipe open: the task must end all the same.
+        process.stdout.on('error', () => stop.abort())
         await connect({
           agent,
           server,

@@ -65,7 +65,7 @@ async function registerServers(context: CliContext, servers: readonly PlannedSer
     for (const { field, suggestedName, value } of server.secrets) {
       await context
         .control()
-        .call('PUT', `/secrets/${encodeURIComponent(suggestedName)}`, { value: value.expose() })
+        .call('PUT', `/secrets/${encodeURIComponent(suggestedName)}`, { value: value.reveal() })
       names.set(field, suggestedName)
     }
     entries[server.name] = toServerConfig(server, names)

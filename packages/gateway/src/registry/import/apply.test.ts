@@ -16,11 +16,11 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { parse } from 'jsonc-parser'
+import { Secret } from '../../lib/secret.ts'
 import { apply, undo } from './apply.ts'
 import { ImportProblem } from './jsonc.ts'
 import type { Replacement } from './rewrite.ts'
 import { linesWithSecrets, rewrite } from './rewrite.ts'
-import { Secret } from './secret.ts'
 
 const BRIDGE = { command: 'ostiary', args: ['connect', 'files', '--task', 'notes'] }
 const ENTRY: Replacement = { pointer: ['mcpServers', 'files'], ...BRIDGE }

@@ -6,13 +6,13 @@ import { test } from 'node:test'
 import { inspect } from 'node:util'
 import { parse } from 'yaml'
 import { ConfigSchema } from '../../config/schema.ts'
+import { Secret } from '../../lib/secret.ts'
 import type { Found } from './client-config.ts'
 import { discover, plan } from './client-config.ts'
 import type { ImportEnv } from './clients.ts'
 import { locations } from './clients.ts'
 import { ImportProblem } from './jsonc.ts'
 import { looksSecret } from './looks-secret.ts'
-import { Secret } from './secret.ts'
 import { addServers, toServerConfig } from './server-config.ts'
 
 const ENV: ImportEnv = {
@@ -177,7 +177,7 @@ test('a secret that comes in through a variable is not written out', () => {
   assert.match(why({ command: 'x', args: [v('API_TOKEN')] }), /argument 1 holds a secret/)
   assert.match(why({ command: 'x', args: [`x:${v('API_TOKEN')}`] }), /argument 1 holds a secret/)
   const { secrets } = one({ url: 'https://example.org/mcp', headers: { 'X-Ward': `k ${v('API_TOKEN')}` } })
-  assert.equal(secrets[0]?.value.expose(), 'k tok-live')
+  assert.equal(secrets[0]?.value.reveal(), 'k tok-live')
 })
 
 const SECRET_ARGS = [
@@ -296,7 +296,7 @@ test('secrets appear in no output of the plan and in nothing written to ostiary.
   assert.match(yaml, /version: 1 # ward\n\n# before\n/)
   const { servers } = ConfigSchema.parse(parse(yaml))
   assert.deepEqual(servers.hub, ConfigSchema.parse({ version: 1, servers: { hub: entries.hub } }).servers.hub)
-  assert.deepEqual(web?.secrets[0]?.value.expose(), 'Bearer hunter2')
+  assert.deepEqual(web?.secrets[0]?.value.reveal(), 'Bearer hunter2')
 })
 
 test('a secret without a sealed name is never written instead', () => {
@@ -322,5 +322,5 @@ test('servers are added to ostiary.yaml with and without a servers section; a ta
 test('a secret wrapper gives its value only when asked', () => {
   const secret = new Secret('hunter2')
   assert.equal(`${secret} ${JSON.stringify({ secret })} ${inspect({ secret })}`.includes('hunter2'), false)
-  assert.equal(secret.expose(), 'hunter2')
+  assert.equal(secret.reveal(), 'hunter2')
 })

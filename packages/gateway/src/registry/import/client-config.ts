@@ -2,12 +2,12 @@ import { isUtf8 } from 'node:buffer'
 import { hash } from 'node:crypto'
 import { readFile, realpath, stat } from 'node:fs/promises'
 import type { Node } from 'jsonc-parser'
+import { Secret } from '../../lib/secret.ts'
 import type { Client, ImportEnv, Location } from './clients.ts'
 import { locations } from './clients.ts'
 import { ImportProblem, jsonOf, member, members, parseJsonc, splitBom, textOf } from './jsonc.ts'
 import type { Launch, PlannedValue } from './launch.ts'
 import { readLaunch } from './launch.ts'
-import { Secret } from './secret.ts'
 
 /** A client's file that exists. Holds secrets as the client does: never print `text`. */
 export interface Found extends Location {

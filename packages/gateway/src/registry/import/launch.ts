@@ -1,7 +1,7 @@
 import type { Node } from 'jsonc-parser'
+import { Secret } from '../../lib/secret.ts'
 import { ImportProblem, member, members, textOf } from './jsonc.ts'
 import { hasUrlSecret, isSecretName, looksSecret } from './looks-secret.ts'
-import { Secret } from './secret.ts'
 import type { Places } from './variables.ts'
 import { resolve } from './variables.ts'
 

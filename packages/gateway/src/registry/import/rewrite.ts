@@ -1,7 +1,7 @@
 import type { FormattingOptions } from 'jsonc-parser'
 import { applyEdits, findNodeAtLocation, modify } from 'jsonc-parser'
+import type { Secret } from '../../lib/secret.ts'
 import { ImportProblem, parseJsonc, splitBom, textOf } from './jsonc.ts'
-import type { Secret } from './secret.ts'
 
 /** What takes the place of one entry: the bridge to the gateway, as the caller wants it started. */
 export interface Replacement {
@@ -41,7 +41,7 @@ function formattingOf(text: string): FormattingOptions {
 /** Lines (from 1) of a rewritten file that still hold one of the secrets, for example in a comment. */
 export function linesWithSecrets(text: string, secrets: readonly Secret[]): readonly number[] {
   const values = secrets
-    .map((secret) => secret.expose())
+    .map((secret) => secret.reveal())
     .flatMap((value) => [value, JSON.stringify(value).slice(1, -1)])
   return text
     .split('\n')

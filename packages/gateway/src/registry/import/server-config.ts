@@ -1,10 +1,10 @@
 import { isMap, isScalar, parseDocument } from 'yaml'
 import type { z } from 'zod'
 import type { ConfigSchema, SecretReference } from '../../config/schema.ts'
+import { Secret } from '../../lib/secret.ts'
 import type { PlannedServer } from './client-config.ts'
 import { ImportProblem } from './jsonc.ts'
 import type { PlannedValue } from './launch.ts'
-import { Secret } from './secret.ts'
 
 /** An entry of `servers` as a person would write it, defaults left out. */
 export type ServerEntry = NonNullable<z.input<typeof ConfigSchema>['servers']>[string]
