@@ -1,4 +1,5 @@
 // Lets `npm run demo` and `npm test` work in a fresh clone: runs `npm ci` when the installed tree is absent or older than the lockfile.
+// Named in the scripts themselves, because `ignore-scripts` also switches off npm's `pre` scripts.
 import { spawnSync } from 'node:child_process'
 import { statSync } from 'node:fs'
 
