@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { ControlClient } from '../../packages/gateway/src/cli/control-client.ts'
 import type { GuardedGateway } from '../support/gateway.ts'
 import { RawClient, startGuarded } from '../support/gateway.ts'
 import { ToolServer } from '../support/tool-server.ts'
@@ -73,6 +74,20 @@ test('a lock survives a restart', async () => {
   await gateway.kill('SIGKILL')
   await gateway.start()
   assert.equal((await client.call('echo')).code, 'LOCKED')
+  await gateway.control('POST', `/locks/${lock.id}/lift`)
+})
+
+test('a locked agent opens no task, and that it tried is recorded', async () => {
+  const { lock } = await gateway.control<{ lock: { id: string } }>('POST', '/locks', {
+    scope: 'agent',
+    target: 'bot',
+    why: 'a drill',
+  })
+  await assert.rejects(client.agent.openTask({ template: 'work' }), /a drill/)
+  const entries = await new ControlClient(gateway.dataDir).text('GET', '/audit/entries?count=5')
+  const refusals = entries.split('\n').filter((line) => line.includes('"task.refused"'))
+  assert.equal(refusals.length, 1)
+  assert.ok(refusals[0]?.includes(lock.id))
   await gateway.control('POST', `/locks/${lock.id}/lift`)
 })
 
