@@ -52,6 +52,13 @@ test('the upstream secret is injected, and the agent never sees it', async () =>
   assert.equal(tools.calls.at(-1)?.headers.dpop, undefined, 'the agent’s proof went upstream')
 })
 
+test('a secret that was replaced is injected at the next call, and the old one no more', async () => {
+  await gateway.control('PUT', '/secrets/files', { value: 'sk-rotated-71c2d9e04b' })
+  assert.equal((await client.call('echo', { text: 'after' })).code, undefined)
+  assert.equal(tools.calls.at(-1)?.headers.authorization, 'sk-rotated-71c2d9e04b')
+  await gateway.control('PUT', '/secrets/files', { value: SECRET })
+})
+
 test('a server cannot hand the agent the secret it was given', async () => {
   for (const form of [
     SECRET,

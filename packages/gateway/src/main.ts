@@ -209,6 +209,10 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     ...rooms,
     operator: userInfo().username,
     issuer,
+    async onSecretChanged() {
+      for (const name of Object.keys(now.config.servers)) leases.refresh(name)
+      await fleet.update({ snapshot: snapshotOf(now) })
+    },
     enforceLocks: () => deps.stop({ locks: locks.view.list() }),
     refresh: (server) => meetAll(server),
     async reload() {

@@ -1,30 +1,39 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
 import type { Secrets } from '../credentials/secrets.ts'
+import { refuse } from '../model/refusal.ts'
 import { readInput } from './input.ts'
 
 export interface SecretsApiDeps {
   readonly operator: string
   readonly secrets: Secrets
+  /** A secret has another value, or none: what was read before is used no more. */
+  onSecretChanged(): Promise<void>
 }
 
 const Put = z.strictObject({ value: z.string().min(1).max(65_536) })
 const SecretName = /^[A-Za-z0-9._-]{1,80}$/
 
 /** Sealed secrets: put, list, destroy. No route ever gives a value back. */
-export function secretRoutes({ operator, secrets }: SecretsApiDeps): Hono {
+export function secretRoutes({ operator, secrets, onSecretChanged }: SecretsApiDeps): Hono {
   const app = new Hono()
   const by = { kind: 'operator', operator } as const
   app.get('/secrets', async (c) => c.json({ secrets: await secrets.list() }))
   app.put('/secrets/:name', async (c) => {
     const name = c.req.param('name')
-    if (!SecretName.test(name))
-      return c.json({ error: 'a secret name has 1 to 80 letters, digits, dots, hyphens' }, 400)
+    if (!SecretName.test(name)) {
+      refuse('REQUEST_MALFORMED', {
+        detail: 'the name of a secret has 1 to 80 letters, digits, dots, hyphens and underscores',
+      })
+    }
     const { value } = await readInput(c, Put)
-    return c.json({ secret: await secrets.put(name, value, by) }, 201)
+    const secret = await secrets.put(name, value, by)
+    await onSecretChanged()
+    return c.json({ secret }, 201)
   })
   app.delete('/secrets/:name', async (c) => {
     await secrets.destroy(c.req.param('name'), by)
+    await onSecretChanged()
     return c.body(null, 204)
   })
   return app

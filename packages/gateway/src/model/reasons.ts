@@ -161,7 +161,7 @@ export const REASONS = {
   // locks
   LOCKED: [
     403,
-    'Stopped by a lock on {scope}: {why}',
+    'Stopped by a lock on {scope} ({why}).',
     'Whoever set it can lift it: `ostiary lock lift {lock}`.',
   ],
   LOCKS_STALE: [
