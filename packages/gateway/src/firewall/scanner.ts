@@ -7,8 +7,8 @@ import { detectors } from './detectors/index.ts'
 
 export interface Scan {
   readonly decision: Decision
-  /** Present with a `transform` verdict: the value without what was hidden in it. */
-  readonly edits?: (value: Json) => Json
+  /** Present with a `transform` verdict: one string of the value without what was hidden in it. */
+  readonly clean?: (text: string) => string
 }
 
 export interface Scanner {
@@ -35,7 +35,7 @@ export function createScanner(options: { secrets: () => ReadonlyMap<string, stri
       if (direction === 'out') return { decision: deny(why) }
       return {
         decision: { verdict: { kind: 'transform', note: finding.what }, reasons: [why] },
-        edits: (dirty) => cleaned(dirty, all),
+        clean: (text) => cleaned(text, all),
       }
     },
   }
@@ -72,26 +72,17 @@ function firstFinding(value: Json, all: readonly Detector[], worst: boolean): Fi
   return walk(value) ?? soft
 }
 
-function cleaned(value: Json, all: readonly Detector[]): Json {
-  const clean = (text: string): string => {
-    let out = text
-    for (const detector of all) {
-      // Taking one thing out can uncover another of the same kind; each round shortens the text.
-      for (
-        let finding = detector.inspect(out);
-        finding?.cleaned !== undefined && finding.cleaned.length < out.length;
-      ) {
-        out = finding.cleaned
-        finding = detector.inspect(out)
-      }
+function cleaned(text: string, all: readonly Detector[]): string {
+  let out = text
+  for (const detector of all) {
+    // Taking one thing out can uncover another of the same kind; each round shortens the text.
+    for (
+      let finding = detector.inspect(out);
+      finding?.cleaned !== undefined && finding.cleaned.length < out.length;
+    ) {
+      out = finding.cleaned
+      finding = detector.inspect(out)
     }
-    return out
   }
-  const walk = (node: Json): Json => {
-    if (typeof node === 'string') return clean(node)
-    if (typeof node !== 'object' || node === null) return node
-    if (Array.isArray(node)) return (node as readonly Json[]).map(walk)
-    return Object.fromEntries(Object.entries(node).map(([key, child]) => [clean(key), walk(child)]))
-  }
-  return walk(value)
+  return out
 }

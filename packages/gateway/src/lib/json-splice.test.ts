@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { addMember, replaceValue } from './json-splice.ts'
+import { addMember, mapStrings, replaceValue } from './json-splice.ts'
 
 test('everything but the value stays as it was written', () => {
   const text =
@@ -50,6 +50,36 @@ test('a member is added and nothing else changes', () => {
       if (Object.hasOwn(object, 'added')) return
       const text = addMember(JSON.stringify(before), ['outer'], 'added', JSON.stringify(value))
       assert.deepEqual(JSON.parse(text), JSON.parse(JSON.stringify({ outer: { ...object, added: value } })))
+    }),
+  )
+})
+
+test('only the strings that change are written anew; numbers keep their spelling', () => {
+  const text = '{ "id":12345678901234567890, "a\\u0062":"x\\"y", "n":[1.0e0,"z"] }'
+  assert.equal(
+    mapStrings(text, (value) => value),
+    text,
+  )
+  assert.equal(
+    mapStrings(text, (value) => value.replace('z', 'q"')),
+    text.replace('"z"', '"q\\""'),
+  )
+})
+
+test('mapping strings in the text is mapping them in the value', () => {
+  const shout = (value: string) => value.replaceAll('a', 'AA')
+  const deep = (value: unknown): unknown =>
+    typeof value === 'string'
+      ? shout(value)
+      : Array.isArray(value)
+        ? value.map(deep)
+        : typeof value === 'object' && value !== null
+          ? Object.fromEntries(Object.entries(value).map(([key, item]) => [shout(key), deep(item)]))
+          : value
+  fc.assert(
+    fc.property(tree, (value) => {
+      const text = JSON.stringify(value)
+      assert.deepEqual(JSON.parse(mapStrings(text, shout)), deep(JSON.parse(text)))
     }),
   )
 })

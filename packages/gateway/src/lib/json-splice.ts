@@ -18,6 +18,23 @@ export function replaceValue(text: string, path: readonly string[], json: string
   return text.slice(0, start) + json + text.slice(endOfValue(text, start))
 }
 
+/** Changes strings, keys included, wherever `map` gives another one, leaving every other byte as it was. */
+export function mapStrings(text: string, map: (value: string) => string): string {
+  let out = ''
+  let copied = 0
+  for (let at = text.indexOf('"'); at >= 0; at = text.indexOf('"', at)) {
+    const end = endOfString(text, at) + 1
+    const value = JSON.parse(text.slice(at, end)) as string
+    const mapped = map(value)
+    if (mapped !== value) {
+      out += text.slice(copied, at) + JSON.stringify(mapped)
+      copied = end
+    }
+    at = end
+  }
+  return out + text.slice(copied)
+}
+
 /** Index of the first character of the value at `path`. */
 function locate(text: string, path: readonly string[]): number {
   let at = skipSpace(text, 0)

@@ -1,12 +1,12 @@
 import type { MayAsk } from '../../../config/schema.ts'
 import type { Scanner } from '../../../firewall/scanner.ts'
-import { addMember } from '../../../lib/json-splice.ts'
+import { addMember, mapStrings } from '../../../lib/json-splice.ts'
 import { parseReceived } from '../../../lib/strict-json.ts'
 import type { LogPosition } from '../../../model/evidence.ts'
 import type { Json } from '../../../model/json.ts'
 import { isObject } from '../../../model/json.ts'
 import type { Reason } from '../../../model/reasons.ts'
-import { reason } from '../../../model/reasons.ts'
+import { REASONS, reason } from '../../../model/reasons.ts'
 import { Refusal, refuse } from '../../../model/refusal.ts'
 import type { Id, Message } from './message.ts'
 import { readMessage } from './message.ts'
@@ -53,8 +53,7 @@ export function inspectInbound(text: string, rules: InboundRules): Inbound {
         method: 'response',
       }
     }
-    const forged = forgedMeta(message.result)
-    if (forged) return broken(rules, 'it forged a mark of this gateway')
+    if (isForged(message)) return broken(rules, 'it forged a mark of this gateway')
     const refused = refusedInputRequests(message.result, rules)
     if (refused) return { kind: 'refuse', reason: refused }
   } else {
@@ -67,9 +66,14 @@ export function inspectInbound(text: string, rules: InboundRules): Inbound {
     if (message.type === 'response') return { kind: 'refuse', reason: why }
     return { kind: 'drop', reason: why, method: message.method, ...refusalOf(message, why) }
   }
-  if (scanned.decision.verdict.kind !== 'transform' || !scanned.edits) return { kind: 'pass', text, message }
-  const cleaned = scanned.edits(value)
-  return { kind: 'pass', text: JSON.stringify(cleaned), message: readMessage(cleaned) }
+  if (scanned.decision.verdict.kind !== 'transform' || !scanned.clean) return { kind: 'pass', text, message }
+  const cleaned = mapStrings(text, scanned.clean)
+  try {
+    return { kind: 'pass', text: cleaned, message: readMessage(parseReceived(cleaned)) }
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    return broken(rules, 'without its hidden characters, two of its keys are the same')
+  }
 }
 
 const broken = (rules: InboundRules, detail: string): Inbound => ({
@@ -119,9 +123,14 @@ function refusedInputRequests(result: Json | undefined, rules: InboundRules): Re
   return undefined
 }
 
-function forgedMeta(result: Json | undefined): boolean {
+/** What only the gateway says: its members of `_meta`, and the form of its denials. */
+function isForged({ result, error }: Message & { type: 'response' }): boolean {
   const meta = isObject(result) ? result._meta : undefined
-  return isObject(meta) && Object.keys(meta).some((key) => key.startsWith('io.ostiary/'))
+  if (isObject(meta) && Object.keys(meta).some((key) => key.startsWith('io.ostiary/'))) return true
+  const data = isObject(error) ? error.data : undefined
+  return (
+    isObject(data) && 'verdict' in data && typeof data.code === 'string' && Object.hasOwn(REASONS, data.code)
+  )
 }
 
 /** Adds the receipt to a result, leaving every other byte as the server sent it. */
