@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { SseEvent } from './sse.ts'
-import { SseTooLarge, sseParser, withData } from './sse.ts'
+import { rewritten, SseTooLarge, sseParser } from './sse.ts'
 
 const parse = (chunks: readonly Uint8Array[], limit = 10_000): SseEvent[] => {
   const events: SseEvent[] = []
@@ -59,7 +59,13 @@ test('a server cannot fill memory with an event that never ends', () => {
   }, SseTooLarge)
 })
 
-test('other data leaves the other lines', () => {
+test('other data and another id leave the other lines', () => {
   const [event] = parse([bytes('id: 3\nevent: message\ndata: {"a":1}\ndata: more\nretry: 9\n\n')])
-  assert.equal(withData(event as SseEvent, '{"b":2}'), 'id: 3\nevent: message\nretry: 9\ndata: {"b":2}')
+  assert.equal(rewritten(event as SseEvent, '{"b":2}', 'x'), 'id: x\nevent: message\nretry: 9\ndata: {"b":2}')
+  assert.equal(
+    rewritten(event as SseEvent, event?.data, '4'),
+    'id: 4\nevent: message\nretry: 9\ndata: {"a":1}\ndata: more',
+  )
+  const [bare] = parse([bytes('id\nretry: 9\n\n')])
+  assert.equal(rewritten(bare as SseEvent, undefined, ''), 'id: \nretry: 9')
 })

@@ -86,8 +86,12 @@ function readEvent(lines: readonly string[]): SseEvent {
   return { raw: lines.join('\n'), event, data, id, retry }
 }
 
-/** The same event with other data; `id`, `event` and `retry` lines stay. */
-export function withData(event: SseEvent, data: string): string {
-  const kept = event.raw.split('\n').filter((line) => line !== 'data' && !line.startsWith('data:'))
-  return [...kept, `data: ${data}`].join('\n')
+/** The same event with other data and another id; `event` and `retry` lines stay. */
+export function rewritten(event: SseEvent, data: string | undefined, id: string | undefined): string {
+  const kept = event.raw.split('\n').filter((line) => !/^(data|id)(:|$)/.test(line))
+  return [
+    ...(id === undefined ? [] : [`id: ${id}`]),
+    ...kept,
+    ...(data === undefined ? [] : data.split('\n').map((line) => `data: ${line}`)),
+  ].join('\n')
 }

@@ -36,6 +36,7 @@ function open(era: Era = 'legacy', refused = false) {
       refused
         ? { kind: 'refuse', reason: reason('UPSTREAM_PROTOCOL', { server: 'files', detail: 'it is bad' }) }
         : { kind: 'pass', text, message: readMessage(JSON.parse(text)) },
+    eventIdFor: (event) => event,
     resume: (lastEventId) => {
       resumptions += 1
       asked.resolve(lastEventId)

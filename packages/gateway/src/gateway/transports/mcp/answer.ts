@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { SseEvent } from '../../../lib/sse.ts'
-import { withData } from '../../../lib/sse.ts'
+import { rewritten } from '../../../lib/sse.ts'
 import type { Reason } from '../../../model/reasons.ts'
 import { reason } from '../../../model/reasons.ts'
 import { Stopped } from '../../in-flight.ts'
@@ -30,6 +30,8 @@ export interface AnswerOptions {
   readonly deliver: (text: string) => Delivered | Promise<Delivered>
   /** Asks the server for the rest of a stream that it closed before the answer. */
   readonly resume: (lastEventId: string) => UpstreamCall
+  /** The id to show the client for an event of the upstream. */
+  readonly eventIdFor: (event: string) => string
   /** The session id to show the client for the upstream's own. */
   readonly sessionFor: (upstream: string) => string
   readonly onOutcome: (outcome: Outcome) => void
@@ -126,7 +128,7 @@ export class Answer implements UpstreamSink {
 
   #one(event: SseEvent): Promise<void> | undefined {
     if (event.data === undefined || event.data === '') {
-      this.#write(`${event.raw}\n\n`)
+      this.#write(`${this.#shown(event)}\n\n`)
       return undefined
     }
     const delivered = this.#o.deliver(event.data)
@@ -139,9 +141,14 @@ export class Answer implements UpstreamSink {
     if (delivered.kind === 'drop' || this.#finished) return
     if (delivered.kind === 'refuse') return this.#fail(delivered.reason)
     this.#note(delivered.message)
-    const same = delivered.text === event.data
     this.#bytes += delivered.text.length
-    this.#write(`${same ? event.raw : withData(event, delivered.text)}\n\n`)
+    this.#write(`${this.#shown(event, delivered.text)}\n\n`)
+  }
+
+  /** The event as the client gets it: as received where nothing has to change. */
+  #shown(event: SseEvent, data = event.data): string {
+    const id = event.id === undefined ? undefined : this.#o.eventIdFor(event.id)
+    return data === event.data && id === event.id ? event.raw : rewritten(event, data, id)
   }
 
   async #whole(text: string): Promise<void> {
@@ -278,7 +285,7 @@ const MIN_RETRY_MS = 50
 
 /** Statuses an upstream may speak to our client in; redirects and its own authentication are its business with the gateway. */
 const isPlain = (status: number): boolean =>
-  status === 200 || status === 202 || status === 400 || status === 404 || status === 405
+  status === 200 || status === 202 || status === 400 || status === 404 || status === 405 || status === 409
 
 function failureReason(failure: UpstreamFailure, server: string, timeoutMs: number): Reason {
   switch (failure.code) {

@@ -8,7 +8,7 @@ import { inspectInbound, withReceipt } from './inbound.ts'
 import { withVettedInstructions } from './instructions.ts'
 import { definitionsIn, filterListing } from './listing.ts'
 import type { Message } from './message.ts'
-import type { Received } from './receive.ts'
+import type { About } from './resumption.ts'
 import type { UpstreamRequest } from './upstream.ts'
 
 /** Stage 16 for one exchange: what each message of the upstream becomes on its way to the client. */
@@ -16,7 +16,7 @@ export function deliverer(
   context: McpContext,
   exchange: Exchange,
   server: Server,
-  received: Received | undefined,
+  about: About | undefined,
   request: UpstreamRequest,
   present: (text: string, message: Message) => string = (text) => text,
 ): (text: string) => Delivered | Promise<Delivered> {
@@ -49,15 +49,15 @@ export function deliverer(
       noteChange(message, server)
       return { ...inbound, text: present(inbound.text, message) }
     }
-    const lists = received?.row?.lists
+    const lists = about?.row?.lists
     if (lists && isObject(message.result)) return listed(inbound.text, message, lists)
     // An empty result must be empty (`ping`, `logging/setLevel`); nothing is proved by a receipt for it.
-    if (received?.action.kind === 'control') return inbound
+    if (about?.kind === 'control') return inbound
     return { ...inbound, text: finish(inbound.text, message) }
   }
 
   function finish(text: string, message: Message): string {
-    const method = received?.action.method
+    const method = about?.method
     const vetted =
       method === 'initialize' || method === 'server/discover'
         ? withVettedInstructions(text, message, server)
@@ -68,7 +68,7 @@ export function deliverer(
   async function listed(
     text: string,
     message: Message & { type: 'response' },
-    lists: NonNullable<NonNullable<Received['row']>['lists']>,
+    lists: NonNullable<NonNullable<About['row']>['lists']>,
   ): Promise<Delivered> {
     if (!isObject(message.result)) return { kind: 'refuse', reason: reason('INTERNAL') }
     const views =

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { newId } from '../../../lib/id.ts'
-import type { Action } from '../../../model/action.ts'
+import type { Action, Era } from '../../../model/action.ts'
 import type { Principal } from '../../../model/principal.ts'
 import type { Reason } from '../../../model/reasons.ts'
 import { reason } from '../../../model/reasons.ts'
@@ -20,6 +20,8 @@ import type { Message } from './message.ts'
 import type { Received } from './receive.ts'
 import { bodiless, receive } from './receive.ts'
 import type { Reply } from './reply.ts'
+import type { About } from './resumption.ts'
+import { aboutOf, openEvent, resumption, sealEvent } from './resumption.ts'
 import type { SessionState } from './sessions.ts'
 import { openSession, sealSession, sessionHeader } from './sessions.ts'
 import type { UpstreamRequest } from './upstream.ts'
@@ -28,6 +30,9 @@ import { VerifiedAt, verifier } from './verification.ts'
 /** Request headers that an MCP server is meant to see; everything else stays here. */
 const PASSED =
   /^(?:mcp-protocol-version|mcp-method|mcp-name|mcp-param-.{1,100}|last-event-id|accept|accept-language)$/
+
+/** Longer ids of events are passed on as they are: nobody comes back with them in a header. */
+const MAX_EVENT_ID = 1024
 
 /** One request for one server, read. The aggregate endpoint makes several of one HTTP request. */
 export interface Work {
@@ -154,10 +159,13 @@ export class McpEndpoint {
   #forward(work: Work, exchange: Exchange, server: Server, session: string | undefined): void {
     const { reply, open, action, received } = work
     const facts = exchange.facts as Facts
-    const request: UpstreamRequest = {
+    const lost = work.method === 'GET' ? openEvent(this.#c.sealer, work.headers, session) : undefined
+    const about =
+      lost?.about ?? (received && aboutOf(received.message, action.method, action.kind, received.row))
+    const own: UpstreamRequest = {
       method: work.method,
       body: received && withAllowedCapabilities(received.text, received.message, server.config.may_ask).text,
-      id: received?.message.type === 'request' ? received.message.id : undefined,
+      id: about?.id,
       era: action.era,
       opens: action.method === 'initialize',
       session,
@@ -165,13 +173,15 @@ export class McpEndpoint {
       injection: facts.injection,
       task: facts.task.id,
     }
+    const request = lost ? resumption(own, lost.event) : own
     const answer = new Answer({
       res: reply,
-      asked: askedOf(work),
+      asked: lost ? { id: lost.about.id, method: lost.about.method, era: 'legacy' } : askedOf(work),
       server: server.name,
       timeoutMs: this.#c.timeoutMs(server),
       signal: exchange.signal,
-      deliver: deliverer(this.#c, exchange, server, received, request, work.present),
+      deliver: deliverer(this.#c, exchange, server, about, request, work.present),
+      eventIdFor: this.#eventIds(action.era, session, about),
       sessionFor: (upstream) =>
         sealSession(this.#c.sealer, {
           server: server.name,
@@ -187,6 +197,12 @@ export class McpEndpoint {
       },
     })
     answer.call = server.upstream.send(request, answer, exchange.signal)
+  }
+
+  /** Events of a legacy request's stream get ids that bring the client back to it. */
+  #eventIds(era: Era, session: string | undefined, about: About | undefined): (event: string) => string {
+    if (era !== 'legacy' || session === undefined || about?.id === undefined) return (event) => event
+    return (event) => (event.length > MAX_EVENT_ID ? event : sealEvent(this.#c.sealer, session, about, event))
   }
 
   /** What stands against the request once its author is known. */
@@ -257,13 +273,6 @@ function outgoingOf({ message }: Received): unknown {
 }
 
 /** Asks for the rest of the answer to a call whose stream the server closed. */
-const resumption = (request: UpstreamRequest, lastEventId: string): UpstreamRequest => ({
-  ...request,
-  method: 'GET',
-  body: undefined,
-  headers: { ...request.headers, accept: 'text/event-stream', 'last-event-id': lastEventId },
-})
-
 function passedHeaders(headers: IncomingHttpHeaders): Record<string, string> {
   const passed: Record<string, string> = {}
   for (const [name, value] of Object.entries(headers)) {
