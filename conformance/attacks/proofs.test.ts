@@ -116,6 +116,18 @@ test('a stranger learns nothing of which servers exist', async () => {
   )
 })
 
+test('a stranger’s bytes are not even parsed', async () => {
+  const body = '{"jsonrpc":"2.0","id":1,"id":2,'
+  for (const path of ['/mcp/files', '/mcp']) {
+    for (const authorization of [undefined, 'DPoP x', `DPoP ost_${'A'.repeat(43)}000000`]) {
+      const answer = await raw(path, body, authorization === undefined ? {} : { authorization })
+      assert.equal(answer.status, 401, path)
+      assert.match(String(answer.code), /^TOKEN_/)
+      assert.match(String(answer.headers['www-authenticate']), /^DPoP .*resource_metadata=/)
+    }
+  }
+})
+
 test('a web page cannot call the gateway behind its user’s back', async () => {
   const body = message('rebound')
   const headers = await authorize(client, body)

@@ -41,6 +41,10 @@ export function authenticate(
     : check(input, token, found)
 }
 
+/** Hash of the token presented, before anything is proved. @throws Refusal TOKEN_MISSING or TOKEN_INVALID */
+export const presentedHash = (authorization: string | undefined): string =>
+  hashToken(readToken(authorization))
+
 function readToken(authorization: string | undefined): string {
   if (authorization === undefined) refuse('TOKEN_MISSING')
   const match = authorization.length <= 100 ? /^(\S+) (\S+)$/.exec(authorization) : null

@@ -52,6 +52,7 @@ export class AggregateEndpoint {
       }
       const limits = this.#c.limits()
       const body = await readBody(req, limits.body, limits.bodyTimeoutMs)
+      await this.#endpoint.assertNoStranger(req.headers)
       const received = receive(body, req.headers, ALL)
       const session = this.#session(req, received)
       const target = targetOf(received)

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import { presentedHash } from '../../../identity/authenticate.ts'
 import { newId } from '../../../lib/id.ts'
 import type { Action, Era } from '../../../model/action.ts'
 import type { Principal } from '../../../model/principal.ts'
@@ -84,13 +85,25 @@ export class McpEndpoint {
     }
   }
 
+  /**
+   * Whoever holds no token of ours is refused before their bytes are parsed, so that a stranger costs little. Whether it is theirs, and
+   * good, is for the stages. @throws Refusal TOKEN_MISSING or TOKEN_INVALID
+   */
+  async assertNoStranger({ authorization }: IncomingHttpHeaders): Promise<void> {
+    if (!(await this.#c.authority.resolveToken(presentedHash(authorization)))) refuse('TOKEN_INVALID')
+  }
+
   /** A request that was refused before anything could be decided. */
   fail(error: unknown, req: IncomingMessage, res: ServerResponse, open: Open, name: string): void {
     this.#c.inFlight.remove(open)
     if (!(error instanceof Refusal)) this.#c.onBug(error)
     const why = error instanceof Refusal ? error.reason : reason('INTERNAL')
     this.#c.denials.unread(why, name)
-    send(res, denialAnswer(why, NOTHING_ASKED, undefined))
+    send(
+      res,
+      denialAnswer(why, NOTHING_ASKED, undefined),
+      this.#c.challengeFor(why, (req.url ?? '/mcp').split('?', 1)[0] as string),
+    )
     if (!req.complete) res.on('finish', () => req.destroy())
   }
 
@@ -100,7 +113,9 @@ export class McpEndpoint {
 
   async #receive(req: IncomingMessage, name: string): Promise<Received> {
     const limits = this.#c.limits()
-    return receive(await readBody(req, limits.body, limits.bodyTimeoutMs), req.headers, name)
+    const body = await readBody(req, limits.body, limits.bodyTimeoutMs)
+    await this.assertNoStranger(req.headers)
+    return receive(body, req.headers, name)
   }
 
   /** Runs the stages and, when all agree, forwards. */
