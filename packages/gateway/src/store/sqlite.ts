@@ -31,7 +31,7 @@ class ImmediateDriver extends SqliteDriver {
  */
 export async function openSqlite({ path }: { path: string }): Promise<Store> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  const connection = connect(path)
+  const connection = await retrying(async () => connect(path))
   const db = new Kysely<Database>({
     dialect: {
       createAdapter: () => new SqliteAdapter(),
@@ -77,6 +77,8 @@ function connect(path: string): SqliteDatabase.Database {
     return connection
   } catch (error) {
     connection?.close()
+    // Another process is at it, e.g. switching it to write-ahead mode, for which SQLite does not wait.
+    if (isBusy(error)) throw error
     throw new StoreUnavailable(
       `The database ${path} cannot be used: ${(error as Error).message}. It was left as it is. Restore it from a backup, or move it away to start with an empty one; the log is apart and unharmed.`,
     )
@@ -109,8 +111,7 @@ async function retrying<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work()
     } catch (error) {
-      const busy = String((error as { code?: string }).code).startsWith('SQLITE_BUSY')
-      if (!busy || attempt === RETRIES) throw error
+      if (!isBusy(error) || attempt === RETRIES) throw error
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 20 * attempt))
     }
   }
@@ -123,3 +124,6 @@ export function translate(error: unknown): unknown {
   }
   return error
 }
+
+const isBusy = (error: unknown): boolean =>
+  String((error as { code?: string }).code).startsWith('SQLITE_BUSY')
