@@ -24,7 +24,7 @@ import type { Reply } from './reply.ts'
 import type { About } from './resumption.ts'
 import { aboutOf, openEvent, resumption, sealEvent } from './resumption.ts'
 import type { SessionState } from './sessions.ts'
-import { openSession, sealSession, sessionHeader } from './sessions.ts'
+import { Sessions, sessionHeader } from './sessions.ts'
 import type { UpstreamRequest } from './upstream.ts'
 import { VerifiedAt, verifier } from './verification.ts'
 
@@ -58,9 +58,11 @@ export interface Work {
 export class McpEndpoint {
   readonly #c: McpContext
   readonly #verified = new VerifiedAt()
+  readonly #sessions: Sessions
 
   constructor(context: McpContext) {
     this.#c = context
+    this.#sessions = new Sessions(context.sealer)
   }
 
   async handle(req: IncomingMessage, res: ServerResponse, name: string): Promise<void> {
@@ -108,7 +110,7 @@ export class McpEndpoint {
   }
 
   openSession(token: string): SessionState | undefined {
-    return openSession(this.#c.sealer, token)
+    return this.#sessions.open(token)
   }
 
   async #receive(req: IncomingMessage, name: string): Promise<Received> {
@@ -198,7 +200,7 @@ export class McpEndpoint {
       deliver: deliverer(this.#c, exchange, server, about, request, work.present),
       eventIdFor: this.#eventIds(action.era, session, about),
       sessionFor: (upstream) =>
-        sealSession(this.#c.sealer, {
+        this.#sessions.seal({
           server: server.name,
           instance: facts.principal.instance,
           task: facts.task.id,
@@ -261,7 +263,7 @@ export class McpEndpoint {
   #session(req: IncomingMessage, received: Received | undefined): SessionState | 'unknown' | undefined {
     const token = sessionHeader(req.headers, received?.era)
     if (token === undefined) return undefined
-    return (typeof token === 'string' && openSession(this.#c.sealer, token)) || 'unknown'
+    return (typeof token === 'string' && this.#sessions.open(token)) || 'unknown'
   }
 }
 

@@ -12,6 +12,7 @@ export interface SessionState {
 }
 
 const PURPOSE = 'mcp-session'
+const MAX_OPENED = 1000
 
 /**
  * The session a request names. A modern client has none and its header is ignored (2026-07-28 changelog); which it is, the body says:
@@ -20,13 +21,29 @@ const PURPOSE = 'mcp-session'
 export const sessionHeader = (headers: IncomingHttpHeaders, era: Era | undefined) =>
   era === 'modern' ? undefined : headers['mcp-session-id']
 
-export const sealSession = (sealer: Sealer, state: SessionState): string =>
-  sealer.seal(PURPOSE, JSON.stringify([state.server, state.instance, state.task, state.upstream]))
+/** Sealed session ids. Those seen lately are remembered, because every call of a session brings its id. */
+export class Sessions {
+  readonly #sealer: Sealer
+  readonly #opened = new Map<string, SessionState>()
 
-/** Undefined when the token is not one of ours or was altered. Whose it is must still be compared with the principal. */
-export function openSession(sealer: Sealer, token: string): SessionState | undefined {
-  const state = sealer.open(PURPOSE, token)
-  if (state === undefined) return undefined
-  const [server, instance, task, upstream] = JSON.parse(state) as [string, string, string, string]
-  return { server, instance, task, upstream }
+  constructor(sealer: Sealer) {
+    this.#sealer = sealer
+  }
+
+  seal({ server, instance, task, upstream }: SessionState): string {
+    return this.#sealer.seal(PURPOSE, JSON.stringify([server, instance, task, upstream]))
+  }
+
+  /** Undefined when the token is not one of ours or was altered. Whose it is must still be compared with the principal. */
+  open(token: string): SessionState | undefined {
+    const known = this.#opened.get(token)
+    if (known) return known
+    const state = this.#sealer.open(PURPOSE, token)
+    if (state === undefined) return undefined
+    const [server, instance, task, upstream] = JSON.parse(state) as [string, string, string, string]
+    const session = { server, instance, task, upstream }
+    if (this.#opened.size >= MAX_OPENED) this.#opened.delete(this.#opened.keys().next().value as string)
+    this.#opened.set(token, session)
+    return session
+  }
 }
