@@ -7,6 +7,8 @@ import type { Job, Round } from './job.ts'
 // Closed loop: as many connections as asked, each sends its next call when the last was answered. One job per line of standard input.
 
 interface Call {
+  /** The echoed argument. */
+  readonly text: string
   readonly body: string
   readonly headers: Record<string, string>
 }
@@ -30,8 +32,17 @@ async function run(job: Job): Promise<Round> {
   const { origin, pathname } = new URL(job.url)
   await using pool = disposable(new Pool(origin, { connections: job.connections, pipelining: 1 }))
   const send = async (call: Call) => {
-    const { statusCode, headers, body } = await pool.request({ path: pathname, method: 'POST', ...call })
-    return { statusCode, headers, text: await body.text() }
+    const response = await pool.request({
+      path: pathname,
+      method: 'POST',
+      headers: call.headers,
+      body: call.body,
+    })
+    return {
+      statusCode: response.statusCode,
+      headers: response.headers,
+      text: await response.body.text(),
+    }
   }
   if (!sessions.has(job.url)) {
     const { headers } = await send(
@@ -51,14 +62,19 @@ async function run(job: Job): Promise<Round> {
   // Everything that costs the client is done before the clock starts; a proof is good for 60 s.
   const text = 'Observation 4711, taken at rest. '.repeat(Math.ceil(job.payload / 33)).slice(0, job.payload)
   // No two calls are alike, so that nothing can be answered from a memory of the last one.
-  const message = () => {
+  const nextCall = () => {
     const id = ++ids
-    return { id, method: 'tools/call', params: { name: 'echo', arguments: { text: `${id} ${text}` } } }
+    const own = `${id} ${text}`
+    return prepared(
+      job,
+      { id, method: 'tools/call', params: { name: 'echo', arguments: { text: own } } },
+      own,
+    )
   }
   const calls: Call[] = []
-  while (calls.length < job.calls) calls.push(await prepared(job, message()))
+  while (calls.length < job.calls) calls.push(await nextCall())
   // Opens the connections.
-  const openers = await Promise.all(Array.from({ length: job.connections }, () => prepared(job, message())))
+  const openers = await Promise.all(Array.from({ length: job.connections }, nextCall))
   await Promise.all(openers.map(send))
 
   const times = new Float64Array(job.calls)
@@ -72,7 +88,9 @@ async function run(job: Job): Promise<Round> {
         const sent = performance.now()
         const answer = await send(calls[index] as Call)
         times[index] = performance.now() - sent
-        if (answer.statusCode !== 200 || !answer.text.includes('"content"')) {
+        // A denial has content too: only the very text sent, without an error, is an answer.
+        const echoed = answer.statusCode === 200 && !answer.text.includes('"isError"')
+        if (!echoed || !answer.text.includes((calls[index] as Call).text)) {
           throw new Error(`a call was not answered: ${answer.statusCode} ${answer.text.slice(0, 300)}`)
         }
       }
@@ -89,13 +107,13 @@ async function run(job: Job): Promise<Round> {
   }
 }
 
-async function prepared(job: Job, message: object): Promise<Call> {
+async function prepared(job: Job, message: object, text = ''): Promise<Call> {
   const body = JSON.stringify({ jsonrpc: '2.0', ...message })
   const session = sessions.get(job.url)
   const proof = job.proof
     ? await agentOf(job.proof.stateDir).authorize(job.proof.task, { method: 'POST', url: job.url, body })
     : {}
-  return { body, headers: { ...HEADERS, ...proof, ...(session ? { 'mcp-session-id': session } : {}) } }
+  return { text, body, headers: { ...HEADERS, ...proof, ...(session ? { 'mcp-session-id': session } : {}) } }
 }
 
 function agentOf(stateDir: string): Agent {
