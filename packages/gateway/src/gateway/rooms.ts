@@ -89,7 +89,7 @@ export function furnish({ log, store, bus, clock, config, stop, onSecrets }: Roo
     locks: new Locks(common),
     registry: new Registry(common),
     enrolment: new Enrolment(common),
-    replay: new ReplayWindow(2 * durationMs(atStart.tokens.proof_window) + 60_000),
+    replay: new ReplayWindow(Math.max(2 * durationMs(atStart.tokens.proof_window), 120_000) + 60_000),
   }
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { hash } from 'node:crypto'
+import { hash, sign } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { Refusal } from '../model/refusal.ts'
@@ -132,6 +132,56 @@ test('no changed byte of a proof goes unnoticed, and nothing but a refusal comes
     { numRuns: 500 },
   )
   fc.assert(fc.property(fc.string({ maxLength: 300 }), (text) => assert.notEqual(outcome(text), 'ok')))
+})
+
+test('whatever an attacker signs with a key of its own, nothing but a refusal comes of it', () => {
+  const names = ['htm', 'htu', 'iat', 'jti', 'ath', 'content_digest', 'x']
+  const part = (own: readonly string[]) =>
+    fc.tuple(
+      fc.constantFrom(...own),
+      fc.oneof(fc.jsonValue(), fc.constant(undefined), fc.webUrl(), fc.double()),
+    )
+  // One claim that is not what was asked for is enough, so `x` is the only one that may be anything.
+  fc.assert(
+    fc.property(part(names), ([name, value]) => {
+      const expected = claims()
+      const same =
+        JSON.stringify({ v: value }) === JSON.stringify({ v: expected[name as keyof typeof expected] })
+      const result = outcome(proofBy(key, { ...expected, [name]: value }))
+      if (name === 'jti' && typeof value === 'string' && value.length >= 8 && value.length <= 128) return
+      if (name !== 'x' && !same) assert.notEqual(result, 'ok', `${name}: ${JSON.stringify(value)}`)
+    }),
+    { numRuns: 400 },
+  )
+  fc.assert(
+    fc.property(part(['alg', 'typ', 'jwk', 'crit']), ([name, value]) => {
+      assert.notEqual(outcome(proofBy(key, claims(), { [name]: value ?? null })), 'ok')
+    }),
+    { numRuns: 400 },
+  )
+  fc.assert(
+    fc.property(part(['kty', 'crv', 'x', 'y', 'd', 'k', 'p']), ([name, value]) => {
+      const jwk = { ...key.jwk, [name]: value ?? null }
+      assert.notEqual(outcome(proofBy(key, claims(), { jwk })), 'ok')
+    }),
+    { numRuns: 400 },
+  )
+})
+
+test('a claim that comes twice is refused, since readers disagree which one counts', () => {
+  const twice = JSON.stringify(claims()).replace('{', '{"htu":"https://evil.example/",')
+  const head = Buffer.from(JSON.stringify({ alg: 'ES256', typ: 'dpop+jwt', jwk: key.jwk })).toString(
+    'base64url',
+  )
+  const input = `${head}.${Buffer.from(twice).toString('base64url')}`
+  const signature = sign('sha256', Buffer.from(input), { key: key.privateKey, dsaEncoding: 'ieee-p1363' })
+  assert.equal(outcome(`${input}.${signature.toString('base64url')}`), 'PROOF_INVALID')
+})
+
+test('a signature in the form of X.509 is refused: RFC 7518 knows one form only', () => {
+  const [head, body] = proofBy(key, claims()).split('.')
+  const signature = sign('sha256', Buffer.from(`${head}.${body}`), key.privateKey)
+  assert.equal(outcome(`${head}.${body}.${signature.toString('base64url')}`), 'PROOF_INVALID')
 })
 
 test('the memory of keys is bounded and holds only keys that signed something', () => {

@@ -170,15 +170,7 @@ for (const [what, by] of [
 
 test('a revocation the store could not write still ends the token in memory', async () => {
   const token = hashToken(await issue())
-  const failing = new Tokens({
-    store: {
-      dialect: 'sqlite',
-      db: store.db,
-      transaction: (work) => store.transaction(work),
-      [Symbol.asyncDispose]: async () => {},
-    },
-    clock: { now: () => now },
-  })
+  const failing = another()
   assert.ok(await failing.resolve(token))
   assert.ok(failing.inForce(token, now))
   await store[Symbol.asyncDispose]()

@@ -9,6 +9,8 @@ import type { AuthorizationServer } from './context.ts'
 
 const MAX_LIFE_S = 60
 const SKEW_S = 30
+/** What a client assertion may call itself; none of the other JWTs that an instance signs passes for one. */
+const ASSERTION_TYPES: readonly unknown[] = [undefined, 'JWT', 'client-authentication+jwt']
 
 /**
  * Authenticates an instance by `private_key_jwt` (RFC 7523 section 3): signed by one of its keys, for this issuer alone, for a minute at
@@ -16,6 +18,8 @@ const SKEW_S = 30
  */
 export async function instanceOf(as: AuthorizationServer, assertion: string): Promise<KnownInstance> {
   const jws = reading(() => parseJws(assertion))
+  if (!ASSERTION_TYPES.includes(jws.header.typ))
+    refuse('ASSERTION_INVALID', { detail: 'its type is not that of a client assertion' })
   const { iss, sub } = jws.payload
   if (typeof iss !== 'string' || iss !== sub)
     refuse('ASSERTION_INVALID', { detail: '`iss` and `sub` must both be the instance' })

@@ -17,9 +17,10 @@ import { sqliteStore } from '../../store/testing.ts'
 import { Agents } from '../agents.ts'
 import { Enrolment } from '../enrolment.ts'
 import { Instances, OVERLAP_MS } from '../instances.ts'
+import { readJwk } from '../jws.ts'
 import { ReplayWindow } from '../replay.ts'
 import type { TestKey } from '../testing.ts'
-import { proofBy, proofClaims, signJws, testKey } from '../testing.ts'
+import { confusedJws, proofBy, proofClaims, signJws, testKey } from '../testing.ts'
 import { hashToken, Tokens } from '../tokens.ts'
 import { authorizationServer } from './index.ts'
 
@@ -146,6 +147,13 @@ const assertionOf = (who: { id: string; key: TestKey }, change: object = {}, hea
     },
   )
 
+const confusedAssertion = (who: { id: string; key: TestKey }) =>
+  confusedJws(
+    who.key,
+    { typ: 'JWT' },
+    { iss: who.id, sub: who.id, aud: issuer, exp: seconds() + 30, jti: randomUUID() },
+  )
+
 const proofFor = (key: TestKey, change: object = {}) =>
   proofBy(key, proofClaims({ htu: `${issuer}/oauth/token`, ...change }, now))
 
@@ -249,6 +257,22 @@ test('an assertion that is not exactly right gets no token', async () => {
       'ASSERTION_INVALID',
     ],
     ['that is no JWT', 'x', 'ASSERTION_INVALID'],
+    ['that takes the public key for a shared secret', confusedAssertion(who), 'ASSERTION_INVALID'],
+    ['that is a proof', assertionOf(who, {}, { typ: 'dpop+jwt' }), 'ASSERTION_INVALID'],
+    ['that registers a key', assertionOf(who, {}, { typ: 'ostiary-key+jwt' }), 'ASSERTION_INVALID'],
+    ['whose type is no text', assertionOf(who, {}, { typ: ['JWT'] }), 'ASSERTION_INVALID'],
+    ['with critical extensions', assertionOf(who, {}, { crit: ['x'], x: 1 }), 'ASSERTION_INVALID'],
+    ['not valid yet', assertionOf(who, { nbf: seconds() + 60 }), 'ASSERTION_INVALID'],
+    ['for nobody', assertionOf(who, { aud: [] }), 'ASSERTION_INVALID'],
+    ['for the issuer twice', assertionOf(who, { aud: [issuer, issuer] }), 'ASSERTION_INVALID'],
+    ['for the issuer in a list in a list', assertionOf(who, { aud: [[issuer]] }), 'ASSERTION_INVALID'],
+    [
+      'for an address that starts like the issuer',
+      assertionOf(who, { aud: `${issuer}.evil` }),
+      'ASSERTION_INVALID',
+    ],
+    ['whose end is text', assertionOf(who, { exp: String(seconds() + 30) }), 'ASSERTION_INVALID'],
+    ['with a short id', assertionOf(who, { jti: 'short' }), 'ASSERTION_INVALID'],
   ]
   for (const [what, assertion, code] of cases) {
     const answer = await token(who, { assertion })
@@ -266,6 +290,27 @@ test('an assertion and a proof are each good once', async () => {
   const proof = proofFor(who.key)
   assert.equal((await token(who, { proof })).status, 200)
   assert.equal(codeOf(await token(who, { proof })), 'PROOF_REPLAYED')
+})
+
+test('a one-element audience, no type, and the type of the newer draft are as good', async () => {
+  const who = await enrolled()
+  for (const [change, header] of [
+    [{ aud: [issuer] }, {}],
+    [{}, { typ: undefined }],
+    [{}, { typ: 'client-authentication+jwt' }],
+  ]) {
+    assert.equal((await token(who, { assertion: assertionOf(who, change, header) })).status, 200)
+  }
+})
+
+test('an assertion is good once for as long as it would be good, on clocks that differ', async () => {
+  const who = await enrolled()
+  const assertion = assertionOf(who, { exp: seconds() + 89 })
+  assert.equal((await token(who, { assertion })).status, 200)
+  now += 118_000
+  assert.equal(codeOf(await token(who, { assertion })), 'ASSERTION_REPLAYED')
+  now += 2000
+  assert.equal(codeOf(await token(who, { assertion })), 'ASSERTION_INVALID')
 })
 
 test('no token is bound to a stranger’s key, and none is issued without a proof', async () => {
@@ -342,6 +387,88 @@ test('a code enrols once, for ten minutes, and only with the key that proves it'
   assert.equal((await enrol(testKey(), readOut)).status, 201)
 })
 
+test('an enrolment whose proof is not exactly right leaves the code good for the one it was made for', async () => {
+  const { code } = await enrolment.issue((await agents.require('bot')).id, by)
+  const key = testKey()
+  const body = (proof: string, jwk: object = key.jwk) => JSON.stringify({ code, jwk, proof, host: '' })
+  const proof = (change: object = {}, header: object = {}, signer = key) =>
+    signJws(
+      signer,
+      { typ: 'ostiary-enrol+jwt', ...header },
+      {
+        aud: issuer,
+        exp: seconds() + 30,
+        jti: randomUUID(),
+        code_hash: hash('sha256', code, 'base64url'),
+        ...change,
+      },
+    )
+  const cases = {
+    'by another key': body(proof({}, {}, testKey())),
+    'of another type': body(proof({}, { typ: 'ostiary-key+jwt' })),
+    'of no type': body(proof({}, { typ: undefined })),
+    'for another gateway': body(proof({ aud: 'https://evil.example' })),
+    'that has expired': body(proof({ exp: seconds() - 31 })),
+    'with the private key along': body(proof(), key.privateKey.export({ format: 'jwk' })),
+    'of a shared secret': body(proof(), { kty: 'oct', k: 'AAAA' }),
+  }
+  for (const [what, text] of Object.entries(cases)) {
+    now += 60_000
+    assert.equal(codeOf(await post('/v1/enrol', text, {})), 'ASSERTION_INVALID', what)
+  }
+  const good = body(proof())
+  assert.equal((await post('/v1/enrol', good, {})).status, 201)
+  assert.equal(codeOf(await post('/v1/enrol', good, {})), 'ASSERTION_REPLAYED')
+})
+
+test('codes cannot be tried out in numbers', async () => {
+  now += 60_000
+  const codes: (string | undefined)[] = []
+  for (let i = 0; i < 32; i++) codes.push(codeOf(await enrol(testKey(), `AAAA-AAAA-${i}`)))
+  assert.deepEqual(new Set(codes.slice(0, 30)), new Set(['ENROLMENT_CODE_INVALID']))
+  assert.deepEqual(codes.slice(30), ['RATE_LIMITED', 'RATE_LIMITED'])
+  now += 60_000
+  assert.equal(codeOf(await enrol(testKey(), 'AAAA-AAAA-x')), 'ENROLMENT_CODE_INVALID')
+})
+
+test('a code of an agent that was stopped meanwhile enrols nobody', async () => {
+  const { id } = await agents.add({ name: 'halted', sponsor: 'alice@example.org', purpose: '' }, by)
+  const { code } = await enrolment.issue(id, by)
+  await agents.suspend('halted', by)
+  assert.equal(codeOf(await enrol(testKey(), code)), 'ENROLMENT_CODE_INVALID')
+})
+
+test('what a stranger says of itself cannot rearrange a terminal', async () => {
+  const row = await instances.enrol(
+    (await agents.require('bot')).id,
+    readJwk(testKey().jwk),
+    '\u001b[2Jgood\u202e\nhost',
+  )
+  assert.equal(row.host, '?[2Jgood??host')
+})
+
+test('an agent needs a name that is one and a person who answers for it', async () => {
+  const add = (change: object) =>
+    agents.add({ name: 'fine', sponsor: 'alice@example.org', purpose: '', ...change }, by)
+  for (const change of [
+    { name: '' },
+    { name: 'Bot' },
+    { name: 'a/b' },
+    { name: 'x'.repeat(41) },
+    { sponsor: '' },
+    { sponsor: '  a ' },
+    { sponsor: 'alice\nadmin' },
+    { sponsor: 'alice\u202e' },
+    { purpose: 'a\u001b[2J' },
+    { purpose: 'x'.repeat(201) },
+  ]) {
+    await assert.rejects(add(change), /REQUEST|malformed|`/, JSON.stringify(change))
+  }
+  await assert.rejects(agents.add({ name: 'bot', sponsor: 'alice@example.org', purpose: '' }, by), {
+    name: 'Refusal',
+  })
+})
+
 test('one key cannot be two instances', async () => {
   const key = testKey()
   const agent = (await agents.require('bot')).id
@@ -393,6 +520,40 @@ test('a key that is retiring, which may be in other hands, cannot name its succe
   const value = (await token(who)).body.access_token as string
   assert.equal((await rotate(who, value, testKey())).status, 200)
   assert.equal(codeOf(await rotate(who, value, testKey())), 'PROOF_KEY_MISMATCH')
+})
+
+test('a stolen token without the key rotates nothing, and a rotation cannot be sent twice', async () => {
+  const who = await enrolled()
+  const value = (await token(who)).body.access_token as string
+  const thief = testKey()
+  assert.equal(codeOf(await rotate(who, value, thief, thief)), 'PROOF_KEY_MISMATCH')
+  const other = await enrolled()
+  assert.equal(codeOf(await rotate(who, value, other.key)), 'KEY_IN_USE')
+  assert.equal(codeOf(await rotate(who, value, who.key)), 'KEY_IN_USE')
+  assert.equal((await token(who)).status, 200)
+})
+
+test('of rotations at the same moment one wins', async () => {
+  const who = await enrolled()
+  const value = (await token(who)).body.access_token as string
+  const answers = await Promise.all(Array.from({ length: 4 }, () => rotate(who, value, testKey())))
+  assert.equal(answers.filter(({ status }) => status === 200).length, 1)
+  const known = await instances.find(who.id)
+  assert.equal(known?.keys.filter((key) => key.notAfter === undefined).length, 1)
+})
+
+test('after a revocation no key of the instance, new or retiring, is of use', async () => {
+  const who = await enrolled()
+  const value = (await token(who)).body.access_token as string
+  const next = testKey()
+  assert.equal((await rotate(who, value, next)).status, 200)
+  await instances.revoke(who.id, by)
+  for (const key of [who.key, next]) {
+    const answer = await token({ id: who.id, key })
+    assert.notEqual(answer.status, 200)
+    assert.equal(answer.body.access_token, undefined)
+  }
+  assert.equal((await rotate(who, value, testKey())).status, 401)
 })
 
 test('a token of a retiring key does not outlive it', async () => {
