@@ -120,6 +120,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
       if ('locks' in what) await fleet.update(what)
       await fleet.stop(what)
     },
+    onAlarm: (problem) => logger.error(problem),
     onSecrets: () => fleet.update({ secrets: rooms.leases.knownSecrets() }),
   }
   const rooms = furnish(deps)

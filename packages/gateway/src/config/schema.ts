@@ -1,35 +1,8 @@
 import { z } from 'zod'
-import { parseDuration } from '../lib/duration.ts'
+import { CredentialSchema } from './credential-schema.ts'
+import { Duration, Name, SecretRef, Value } from './fields.ts'
 
-/** A name that is safe in paths, Cedar ids and prefixed tool names (`server__tool`): no underscore, no slash. */
-export const Name = z
-  .string()
-  .regex(
-    /^[a-z0-9][a-z0-9-]{0,39}$/,
-    'use 1 to 40 lower-case letters, digits and hyphens, starting with a letter or digit',
-  )
-
-const Duration = z
-  .string()
-  .refine((text) => parseDuration(text) !== undefined, 'write a duration such as 90s, 15m, 8h or 2d')
-  .meta({ pattern: '^\\d{1,9}(ms|s|m|h|d)$' })
-
-export const SecretRef = z
-  .union([
-    z.strictObject({
-      file: z.string().min(1).describe('Path of a file whose content is the secret; mode 0600.'),
-    }),
-    z.strictObject({ env: z.string().min(1).describe('Environment variable of the gateway process.') }),
-    z.strictObject({
-      broker: z
-        .string()
-        .regex(/^sealed:[A-Za-z0-9._-]{1,80}$/, 'write sealed:<name>')
-        .describe('A secret sealed in the store: `sealed:<name>`.'),
-    }),
-  ])
-  .describe('Where a secret comes from. Literal secrets are refused.')
-
-const Value = z.union([z.string(), SecretRef])
+export { durationMs, Name, SecretRef, type SecretReference } from './fields.ts'
 
 const Constraint = z
   .strictObject({
@@ -51,6 +24,9 @@ const Constraint = z
 const MAY_ASK = ['elicitation/create', 'roots/list', 'sampling/createMessage'] as const
 
 const serverCommon = {
+  credential: CredentialSchema.optional().describe(
+    'What the gateway mints for each task on this server, and revokes when the task ends.',
+  ),
   may_ask: z
     .array(z.enum(MAY_ASK))
     .default([])
@@ -210,14 +186,6 @@ export type Config = z.output<typeof ConfigSchema>
 export type ServerConfig = Config['servers'][string]
 export type StdioServerConfig = z.output<typeof StdioServer>
 export type TaskTemplate = z.output<typeof TaskTemplateSchema>
-export type SecretReference = z.output<typeof SecretRef>
 export type MayAsk = (typeof MAY_ASK)[number]
 
 export const isStdio = (server: ServerConfig): server is StdioServerConfig => 'command' in server
-
-/** For fields that the schema has already checked. */
-export function durationMs(text: string): number {
-  const ms = parseDuration(text)
-  if (ms === undefined) throw new RangeError(`not a duration: ${text}`)
-  return ms
-}

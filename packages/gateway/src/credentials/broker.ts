@@ -1,26 +1,70 @@
-import type { ServerConfig } from '../config/schema.ts'
+import type { CredentialKind, CredentialOf } from '../config/credential-schema.ts'
+import type { SecretReference } from '../config/fields.ts'
+import type { Secret } from '../lib/secret.ts'
 
-/** What is put into a request or a child process on behalf of a task; never shown to the agent. */
-export interface Injection {
-  readonly headers: Readonly<Record<string, string>>
-  readonly env: Readonly<Record<string, string>>
+/** For whom a credential is minted. */
+export interface LeaseHolder {
+  readonly task: string
+  readonly grant: string
+  readonly agent: string
+  readonly instance: string
+  /** What or whom the task is about; the credential reaches nothing else where the system behind can be told so. */
+  readonly subject: string | undefined
+  readonly onBehalfOf: string
+  readonly purpose: string
+  /** End of the task, epoch milliseconds: no credential may be good for longer where its lifetime can be chosen. */
+  readonly expiresAt: number
 }
 
-/**
- * Mints credentials for one server under a lease.
- * `mint` MUST yield only what this lease may use and MUST NOT put a secret into an error, a log or a name.
- * `revoke` MUST be safe to repeat, and MUST reject when the credential may still be good.
- */
-export interface Broker {
-  readonly name: string
-  mint(server: string, config: ServerConfig): Promise<Minted>
-  revoke(lease: string): Promise<void>
+export interface MintRequest<K extends CredentialKind = CredentialKind> {
+  /** `lse_…`; names the credential where it has a name, so that it can be found again after a crash. */
+  readonly lease: string
+  readonly server: string
+  readonly config: CredentialOf<K>
+  /** Undefined when the gateway itself asks the server what it offers: mint the least there is. */
+  readonly holder: LeaseHolder | undefined
+  readonly signal: AbortSignal
 }
 
 export interface Minted {
-  readonly injection: Injection
-  /** Secret values in it by name, so that they can be recognised when they leak. */
-  readonly secrets: ReadonlyMap<string, string>
+  /** Parts of the credential by name (`token`, `url`, `user`, …): every one of them is a secret. */
+  readonly values: ReadonlyMap<string, string>
   /** Epoch milliseconds; undefined when the credential does not expire by itself. */
   readonly expiresAt: number | undefined
+  /** What `revoke` needs beside the lease; kept sealed. */
+  readonly reference?: string
+}
+
+export interface RevokeRequest<K extends CredentialKind = CredentialKind> {
+  readonly lease: string
+  readonly server: string
+  readonly config: CredentialOf<K>
+  /** Undefined after a crash between minting and writing it down. */
+  readonly reference: string | undefined
+  readonly signal: AbortSignal
+}
+
+/**
+ * Mints credentials of one kind.
+ * `mint` MUST yield what this holder may use and no more, MUST end when `signal` aborts, MUST refuse with CREDENTIAL_UNAVAILABLE, and MUST
+ * NOT put a secret, or text of the other side, into an error, a log or a name.
+ * `revoke` MUST be safe to repeat, MUST work for a lease whose minting was cut off at any point, and MUST reject when the credential may
+ * still be good; one that can only lapse rejects with {@link CannotRevoke}.
+ */
+export interface Broker<K extends CredentialKind = CredentialKind> {
+  readonly kind: K
+  mint(request: MintRequest<K>): Promise<Minted>
+  revoke(request: RevokeRequest<K>): Promise<void>
+}
+
+/** The system behind offers no revocation: the credential ends at its expiry, and is injected no more until then. */
+export class CannotRevoke extends Error {
+  override name = 'CannotRevoke'
+}
+
+/** What brokers are built with. */
+export interface BrokerDeps {
+  now(): number
+  /** Turns a reference of the configuration into its value. @throws Refusal CREDENTIAL_UNAVAILABLE */
+  secret(server: string, reference: SecretReference): Promise<Secret>
 }

@@ -1,4 +1,4 @@
-import type { Injection } from '../credentials/broker.ts'
+import type { Injection } from '../credentials/injection.ts'
 import type { CompiledGrant } from '../grants/compile.ts'
 import type { TokenSession } from '../identity/authenticate.ts'
 import type { LogEvent, LogPosition } from '../model/evidence.ts'
@@ -52,6 +52,8 @@ export interface Authority {
   tools(server: string): MaybePromise<ReadonlyMap<string, ToolView>>
   observe(server: string, seen: Seen): Promise<ReadonlyMap<string, ToolView>>
   injection(server: string, task: string): MaybePromise<Injection>
+  /** Gives back the credential that a task holds on a server. */
+  release(server: string, task: string): Promise<void>
   admit(admission: Admission): Promise<LogPosition | Reason>
   settle(settlement: Settlement): Promise<LogPosition>
   record(event: LogEvent): Promise<LogPosition>

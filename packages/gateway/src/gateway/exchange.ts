@@ -1,4 +1,4 @@
-import type { Injection } from '../credentials/broker.ts'
+import type { Injection } from '../credentials/injection.ts'
 import type { CompiledGrant } from '../grants/compile.ts'
 import type { Action } from '../model/action.ts'
 import type { Decision } from '../model/decision.ts'

@@ -1,7 +1,8 @@
 import { dirname } from 'node:path'
 import type { Config, ServerConfig } from '../config/schema.ts'
 import { durationMs, isStdio } from '../config/schema.ts'
-import type { Injection } from '../credentials/broker.ts'
+import type { Injection } from '../credentials/injection.ts'
+import { OWN_TASK } from '../credentials/leases.ts'
 import type { Scanner } from '../firewall/scanner.ts'
 import type { PolicyEngine } from '../grants/policy/policy.ts'
 import { challenge } from '../identity/authenticate.ts'
@@ -32,7 +33,7 @@ import { toolStage } from './stages/tool.ts'
 import { AggregateEndpoint } from './transports/mcp/aggregate-endpoint.ts'
 import type { McpContext } from './transports/mcp/context.ts'
 import { McpEndpoint } from './transports/mcp/endpoint.ts'
-import { introduce, OWN_TASK } from './transports/mcp/introduce.ts'
+import { introduce } from './transports/mcp/introduce.ts'
 import type { Upstream } from './transports/mcp/upstream.ts'
 import { httpUpstream } from './transports/mcp/upstream-http.ts'
 import { stdioUpstream } from './transports/mcp/upstream-stdio.ts'
@@ -204,7 +205,9 @@ function introduced(p: McpParts, server: Server): void | Promise<void> {
 async function meet(p: McpParts, server: Server): Promise<void> {
   const injection = await p.authority.injection(server.name, OWN_TASK)
   const timeout = AbortSignal.timeout(durationMs(server.config.timeout))
-  const { instructions, tools, prompts } = await introduce(server, injection, timeout)
+  const { instructions, tools, prompts } = await introduce(server, injection, timeout).finally(() =>
+    p.authority.release(server.name, OWN_TASK).catch(p.onBug),
+  )
   server.instructions = instructions
   await p.authority.observe(server.name, { instructions, kind: 'tool', definitions: tools })
   const views = await p.authority.observe(server.name, { instructions, kind: 'prompt', definitions: prompts })

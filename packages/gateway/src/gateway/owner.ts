@@ -1,6 +1,6 @@
 import type { Committer } from '../audit/commitment.ts'
 import type { AuditLog } from '../audit/log.ts'
-import type { Injection } from '../credentials/broker.ts'
+import type { Injection } from '../credentials/injection.ts'
 import type { Leases } from '../credentials/leases.ts'
 import type { Budgets } from '../grants/budgets.ts'
 import type { Tasks } from '../grants/tasks.ts'
@@ -75,6 +75,10 @@ export class Owner implements Authority {
 
   injection(server: string, task: string): Promise<Injection> | Injection {
     return this.#r.leases.injectionFor(server, task)
+  }
+
+  release(server: string, task: string): Promise<void> {
+    return this.#r.leases.release(server, task)
   }
 
   /**

@@ -2,11 +2,13 @@ import { join } from 'node:path'
 import type { AuditLog } from '../audit/log.ts'
 import type { Loaded } from '../config/load.ts'
 import { durationMs } from '../config/schema.ts'
-import { staticBroker } from '../credentials/brokers/static.ts'
+import type { LeaseHolder } from '../credentials/broker.ts'
+import { brokers } from '../credentials/brokers/index.ts'
 import { Leases } from '../credentials/leases.ts'
 import { References } from '../credentials/resolve.ts'
 import { Secrets } from '../credentials/secrets.ts'
 import { Budgets } from '../grants/budgets.ts'
+import type { LiveTask } from '../grants/tasks.ts'
 import { Tasks } from '../grants/tasks.ts'
 import { Agents } from '../identity/agents.ts'
 import { Enrolment } from '../identity/enrolment.ts'
@@ -34,25 +36,37 @@ export interface RoomDeps {
   stop(what: Stop): Promise<void>
   /** Secrets of leases came into use. */
   onSecrets(): Promise<void>
+  /** For people: something that ought to be over is not. */
+  onAlarm(problem: string): void
 }
 
 export type Rooms = ReturnType<typeof furnish>
 
 /** The rooms with state that have one owner on a machine, joined where one has to act on what happens in another. */
-export function furnish({ log, store, bus, clock, config, stop, onSecrets }: RoomDeps) {
+export function furnish({ log, store, bus, clock, config, stop, onSecrets, onAlarm }: RoomDeps) {
   const common = { store, recorder: log, bus, clock }
   const { dataDir, dir, config: atStart } = config()
   const gateway = { kind: 'gateway' } as const
 
   const tokens = new Tokens({ store, clock })
-  const secrets = new Secrets({ ...common, kek: privateKey(join(dataDir, 'keys', 'kek')) })
-  const leases = new Leases({
+  const kek = privateKey(join(dataDir, 'keys', 'kek'))
+  const secrets = new Secrets({ ...common, kek })
+  const references = new References({ dir, env: process.env, secrets })
+  const resolve: References['resolve'] = (server, reference) => references.resolve(server, reference)
+  const leases: Leases = new Leases({
     ...common,
-    broker: staticBroker(new References({ dir, env: process.env, secrets })),
+    kek,
+    brokers: brokers({ now: () => clock.now(), secret: resolve }),
+    resolve,
+    holder(id) {
+      const live = tasks.live(id)
+      return live && holderOf(live)
+    },
+    onAlarm,
     serverConfig: (name) => config().config.servers[name],
     onOpened: onSecrets,
   })
-  const tasks = new Tasks({
+  const tasks: Tasks = new Tasks({
     ...common,
     templates: () => config().config.tasks,
     async onEnd(task, end) {
@@ -92,6 +106,17 @@ export function furnish({ log, store, bus, clock, config, stop, onSecrets }: Roo
     replay: new ReplayWindow(Math.max(2 * durationMs(atStart.tokens.proof_window), 120_000) + 60_000),
   }
 }
+
+const holderOf = ({ task, grant }: LiveTask): LeaseHolder => ({
+  task: task.id,
+  grant: grant.id,
+  agent: task.agent,
+  instance: task.instance,
+  subject: task.subject,
+  onBehalfOf: task.onBehalfOf,
+  purpose: task.purpose,
+  expiresAt: task.expiresAt,
+})
 
 /** Brings into memory what was there before the start, and follows what other gateways on the same database do. */
 export async function openRooms(rooms: Rooms, deps: RoomDeps): Promise<void> {

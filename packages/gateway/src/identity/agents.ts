@@ -8,6 +8,9 @@ import type { AgentRow } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import { UniqueViolation } from '../store/store.ts'
 
+/** How long after it was added or reviewed an agent has to be reviewed again. */
+const REVIEW_MS = 180 * 24 * 60 * 60 * 1000
+
 /** Agents: stable identities, each with an accountable person. */
 export class Agents {
   readonly #d: {
@@ -45,7 +48,16 @@ export class Agents {
   async add(input: { name: string; sponsor: string; purpose: string }, by: LogActor): Promise<AgentRow> {
     checkAgent(input)
     if (await this.find(input.name)) refuse('AGENT_EXISTS', { agent: input.name })
-    const agent: AgentRow = { id: newId('agt'), ...input, status: 'active', created_at: this.#d.clock.now() }
+    const now = this.#d.clock.now()
+    const agent: AgentRow = {
+      id: newId('agt'),
+      ...input,
+      status: 'active',
+      created_at: now,
+      review_due_at: now + REVIEW_MS,
+      sponsor_left_at: null,
+      bearer: 0,
+    }
     await this.#d.recorder.append({
       type: 'agent.added',
       actor: by,

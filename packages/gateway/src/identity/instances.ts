@@ -71,6 +71,9 @@ export class Instances {
       status: 'active',
       enrolled_at: now,
       last_seen_at: now,
+      method: 'one-time code',
+      attested: '{}',
+      parent_task: null,
     }
     await this.#d.recorder.append({
       type: 'instance.enrolled',

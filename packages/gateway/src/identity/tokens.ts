@@ -75,6 +75,7 @@ export class Tokens {
           agent_id: principal.agent,
           task_id: task ?? null,
           jkt: principal.jkt,
+          binding: 'dpop',
           expires_at: expiresAt,
           revoked_at: null,
           created_at: now,

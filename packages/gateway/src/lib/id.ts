@@ -1,6 +1,7 @@
 import { randomFillSync } from 'node:crypto'
 
-export type IdPrefix = 'agt' | 'ins' | 'tsk' | 'grt' | 'tok' | 'lck' | 'lse' | 'key' | 'cal' | 'evt'
+export type IdPrefix =
+  'agt' | 'ins' | 'tsk' | 'grt' | 'tok' | 'lck' | 'lse' | 'key' | 'cal' | 'evt' | 'opr' | 'prp' | 'str'
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
 const RANDOM_BYTES = 10

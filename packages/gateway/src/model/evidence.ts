@@ -40,6 +40,7 @@ export type LogType =
   | 'secret.destroyed'
   | 'lease.opened'
   | 'lease.closed'
+  | 'lease.revoke_failed'
   | 'call.intent'
   | 'call.outcome'
   | 'call.denied'

@@ -33,17 +33,18 @@ export interface GrantDetail {
   readonly constraints: Constraints
 }
 
-/** Counted per grant. Absent means unlimited by budget (lifetime and rate still apply). */
-export interface Budget {
-  readonly calls?: number
-  /** Bytes of results returned to the agent. */
-  readonly bytes?: number
-}
+/** What is counted per grant. Absent means unlimited by budget (lifetime and rate still apply). */
+export const DIMENSIONS = ['calls', 'writes', 'subjects', 'bytes', 'spend'] as const
+export type Dimension = (typeof DIMENSIONS)[number]
 
-export interface Spent {
-  readonly calls: number
-  readonly bytes: number
-}
+/**
+ * `calls` reach a tool, prompt or resource; `writes` are calls of tools that are not pinned as read-only; `subjects` are distinct values of
+ * the arguments that name a subject; `bytes` are of results to the agent; `spend` is the sum of the costs of tools.
+ */
+export type Budget = { readonly [D in Dimension]?: number }
+export type Spent = { readonly [D in Dimension]: number }
+
+export const NOTHING_SPENT: Spent = Object.freeze({ calls: 0, writes: 0, subjects: 0, bytes: 0, spend: 0 })
 
 /** MAY, part two: what one task may do. */
 export interface Grant {
@@ -51,5 +52,14 @@ export interface Grant {
   readonly task: string
   readonly details: readonly GrantDetail[]
   readonly budget: Budget
+  /** Names of arguments whose values are subjects, for counting them. */
+  readonly subjectArguments: readonly string[]
+  /** Cost of one call by `server/tool`; others cost nothing. */
+  readonly costs: Readonly<Record<string, number>>
+  /** How many links may hang below this grant; 0 when it may not be delegated. */
+  readonly delegable: number
+  /** Agents it may be delegated to, by name. */
+  readonly delegates: readonly string[]
+  readonly parent: string | undefined
   readonly expiresAt: number
 }

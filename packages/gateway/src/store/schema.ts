@@ -25,6 +25,9 @@ export interface AgentRow {
   purpose: string
   status: 'active' | 'suspended' | 'revoked'
   created_at: number
+  review_due_at: number // after it the agent gets no new task
+  sponsor_left_at: number | null
+  bearer: number // 1: may hold tokens that are bound to no key
 }
 
 export interface EnrolmentCodeRow {
@@ -42,12 +45,15 @@ export interface InstanceRow {
   status: 'active' | 'revoked'
   enrolled_at: number
   last_seen_at: number
+  method: string // how it came in: one-time code, delegation, oidc:<trust>, spiffe:<trust>, x509:<trust>, sign-in
+  attested: string // what somebody else vouched for, canonical JSON
+  parent_task: string | null // a sub-agent's instance ends with the task that made it
 }
 
 export interface InstanceKeyRow {
   jkt: string // primary key: RFC 7638 thumbprint, base64url
   instance_id: string
-  jwk: string // public only
+  jwk: string // public only; empty for a certificate, whose thumbprint `jkt` is (`x5t:…`), and for a bearer (`bearer:…`)
   state: 'active' | 'retiring' | 'revoked'
   not_after: number | null // end of the overlap while retiring
   created_at: number
@@ -59,6 +65,7 @@ export interface TokenRow {
   agent_id: string
   task_id: string | null // null: only the control endpoints
   jkt: string
+  binding: 'dpop' | 'mtls' | 'bearer'
   expires_at: number
   revoked_at: number | null
   created_at: number
@@ -99,13 +106,17 @@ export interface TaskRow {
   purpose: string
   on_behalf_of: string
   subject: string | null
-  state: 'open' | 'closed'
+  state: 'open' | 'paused' | 'closing' | 'closed' // closing: nothing is admitted, a lease is not yet revoked
   end_reason: string | null
   opened_at: number
   expires_at: number
   idle_ms: number
   last_used_at: number
   closed_at: number | null
+  vouched: 'sponsor' | 'agent' | 'sign-in' // who says that it is on behalf of `on_behalf_of`
+  parent_id: string | null
+  lineage: string // `/root/…/self/`: the subtree of a task is a prefix
+  txn: string // one for the whole tree
 }
 
 export interface GrantRow {
@@ -113,8 +124,9 @@ export interface GrantRow {
   task_id: string
   details: string // GrantDetail[] as canonical JSON
   budget: string // Budget
-  spent_calls: number
-  spent_bytes: number
+  spent: string // Spent
+  delegable: number // how many links may hang below it
+  parent_id: string | null
   expires_at: number
 }
 
@@ -145,6 +157,10 @@ export interface LeaseRow {
   broker: string
   state: 'minting' | 'active' | 'revoking' | 'revoked' | 'lapsed' | 'revoke_failed'
   upstream_expires_at: number | null
+  reference: string | null // what revoking needs, sealed
+  attempts: number
+  next_retry_at: number | null
+  last_error: string | null
   created_at: number
   closed_at: number | null
 }

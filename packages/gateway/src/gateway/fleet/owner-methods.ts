@@ -24,6 +24,7 @@ export function ownerMethods(
       await owner.observe(server, seen)
     },
     injection: async (server, task) => owner.injection(server, task),
+    release: (server, task) => owner.release(server, task),
     async admit(admission) {
       const wait = deps.rate.take(admission.subject.instance)
       return wait > 0 ? rateLimited(deps.rate, wait) : owner.admit(admission)

@@ -1,4 +1,4 @@
-import type { Injection } from '../../credentials/broker.ts'
+import type { Injection } from '../../credentials/injection.ts'
 import type { TokenSession } from '../../identity/authenticate.ts'
 import type { LogEvent, LogPosition } from '../../model/evidence.ts'
 import type { Grant } from '../../model/grant.ts'
@@ -40,6 +40,7 @@ export type OwnerMethods = {
   whyNotLive(id: string): Promise<Reason>
   observe(server: string, seen: Seen): Promise<void>
   injection(server: string, task: string): Promise<Injection>
+  release(server: string, task: string): Promise<void>
   admit(admission: Admission): Promise<LogPosition | Reason>
   settle(settlement: Settlement): Promise<LogPosition>
   record(event: LogEvent): Promise<LogPosition>

@@ -1,4 +1,4 @@
-import type { Injection } from '../../credentials/broker.ts'
+import type { Injection } from '../../credentials/injection.ts'
 import type { CompiledGrant } from '../../grants/compile.ts'
 import { compileGrant } from '../../grants/compile.ts'
 import type { TokenSession } from '../../identity/authenticate.ts'
@@ -100,8 +100,18 @@ export class RemoteAuthority implements Authority {
   }
 
   injection(server: string, task: string): MaybePromise<Injection> {
+    const key = `${task}\n${server}`
     const ask = () => this.#owner.ask('injection', server, task)
-    return this.#injections.get(`${task}\n${server}`, ask) as MaybePromise<Injection>
+    return this.#injections.get(key, ask, (held) => this.#isFresh(held)) as MaybePromise<Injection>
+  }
+
+  #isFresh({ freshUntil }: Injection): boolean {
+    return freshUntil === undefined || freshUntil > this.#clock.now()
+  }
+
+  async release(server: string, task: string): Promise<void> {
+    this.#injections.delete(`${task}\n${server}`)
+    await this.#owner.ask('release', server, task)
   }
 
   admit(admission: Admission): Promise<LogPosition | Reason> {
@@ -142,8 +152,18 @@ class Copies<T> {
     this.#mayKeep = mayKeep
   }
 
-  get(key: string, ask: () => Promise<T | undefined>): MaybePromise<T | undefined> {
-    return this.#held.get(key) ?? this.#fetch(key, ask)
+  get(
+    key: string,
+    ask: () => Promise<T | undefined>,
+    isGood: (held: T) => boolean = () => true,
+  ): MaybePromise<T | undefined> {
+    const held = this.#held.get(key)
+    return held !== undefined && isGood(held) ? held : this.#fetch(key, ask)
+  }
+
+  delete(key: string): void {
+    this.#cleared++
+    this.#held.delete(key)
   }
 
   clear(): void {

@@ -1,6 +1,6 @@
 import type { Tx } from '../store.ts'
+import { createTable } from './columns.ts'
 
-/** Columns by type: `t` text, `i` 64-bit integer; `?` may be null. */
 const TABLES: Record<string, { columns: string; key: readonly string[] }> = {
   agents: { columns: 'id:t name:t sponsor:t purpose:t status:t created_at:i', key: ['id'] },
   enrolment_codes: {
@@ -55,16 +55,7 @@ const INDEXES: readonly (readonly [table: string, unique: boolean, ...columns: s
 ]
 
 export async function initial(tx: Tx): Promise<void> {
-  for (const [table, { columns, key }] of Object.entries(TABLES)) {
-    let create = tx.schema.createTable(table)
-    for (const column of columns.split(' ')) {
-      const [name = '', type = ''] = column.split(':')
-      create = create.addColumn(name, type.startsWith('i') ? 'bigint' : 'text', (c) =>
-        type.endsWith('?') ? c : c.notNull(),
-      )
-    }
-    await create.addPrimaryKeyConstraint(`${table}_key`, key as never).execute()
-  }
+  for (const [table, definition] of Object.entries(TABLES)) await createTable(tx, table, definition)
   for (const [table, unique, ...columns] of INDEXES) {
     const index = tx.schema
       .createIndex(`${table}_${columns.join('_')}`)

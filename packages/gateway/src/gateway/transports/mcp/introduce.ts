@@ -1,4 +1,5 @@
-import type { Injection } from '../../../credentials/broker.ts'
+import type { Injection } from '../../../credentials/injection.ts'
+import { OWN_TASK } from '../../../credentials/leases.ts'
 import type { Era } from '../../../model/action.ts'
 import type { JsonObject } from '../../../model/json.ts'
 import { isObject } from '../../../model/json.ts'
@@ -14,9 +15,6 @@ export interface Introduction {
   readonly tools: readonly JsonObject[]
   readonly prompts: readonly JsonObject[]
 }
-
-/** Stands in for a task in the gateway's own requests; no task has this id. */
-export const OWN_TASK = 'gateway'
 
 const PROBE_MS = 5000
 

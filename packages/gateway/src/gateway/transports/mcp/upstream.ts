@@ -1,4 +1,4 @@
-import type { Injection } from '../../../credentials/broker.ts'
+import type { Injection } from '../../../credentials/injection.ts'
 import type { SseEvent } from '../../../lib/sse.ts'
 import type { Era } from '../../../model/action.ts'
 import type { Id } from './message.ts'

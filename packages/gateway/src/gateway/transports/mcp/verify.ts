@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Injection } from '../../../credentials/broker.ts'
+import type { Injection } from '../../../credentials/injection.ts'
 import { parseReceived } from '../../../lib/strict-json.ts'
 import type { Era } from '../../../model/action.ts'
 import type { JsonObject } from '../../../model/json.ts'

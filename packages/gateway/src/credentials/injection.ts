@@ -1,0 +1,69 @@
+import type { SecretReference, ServerConfig } from '../config/schema.ts'
+import { isStdio } from '../config/schema.ts'
+import type { Secret } from '../lib/secret.ts'
+import { refuse } from '../model/refusal.ts'
+import type { Minted } from './broker.ts'
+
+/** What is put into a request or a child process on behalf of a task; never shown to the agent. */
+export interface Injection {
+  readonly headers: Readonly<Record<string, string>>
+  readonly env: Readonly<Record<string, string>>
+  /** Epoch milliseconds after which it has to be asked for again; undefined when it does not expire. */
+  readonly freshUntil: number | undefined
+}
+
+export interface Composed {
+  readonly headers: Readonly<Record<string, string>>
+  readonly env: Readonly<Record<string, string>>
+  /** Secret values in it by name, so that they can be recognised when they leak. */
+  readonly secrets: ReadonlyMap<string, string>
+}
+
+type Resolve = (server: string, reference: SecretReference) => Promise<Secret>
+
+/**
+ * Puts a server's secrets where its configuration says. A minted `token` that is put nowhere goes out as `Authorization: Bearer`.
+ * @throws Refusal CREDENTIAL_UNAVAILABLE
+ */
+export async function compose(
+  server: string,
+  config: ServerConfig,
+  minted: Minted | undefined,
+  resolve: Resolve,
+): Promise<Composed> {
+  const secrets = new Map<string, string>()
+  const fill = async (fields: Readonly<Record<string, ConfiguredValue>>) => {
+    const out: Record<string, string> = {}
+    for (const [name, value] of Object.entries(fields)) {
+      if (typeof value === 'string') out[name] = value
+      else {
+        const secret =
+          'lease' in value ? partOf(server, minted, value.lease) : (await resolve(server, value)).reveal()
+        secrets.set(`${server}:${name}`, secret)
+        out[name] = secret
+      }
+    }
+    return out
+  }
+  for (const [name, value] of minted?.values ?? []) secrets.set(`${server}:${name}`, value)
+  if (isStdio(config)) return { headers: {}, env: await fill(config.env), secrets }
+  const headers = lowerCase(await fill(config.headers))
+  const token = minted?.values.get('token')
+  if (token !== undefined && !usesLease(config.headers)) headers.authorization ??= `Bearer ${token}`
+  return { headers, env: {}, secrets }
+}
+
+type ConfiguredValue = string | SecretReference | { readonly lease: string }
+
+function partOf(server: string, minted: Minted | undefined, name: string): string {
+  return (
+    minted?.values.get(name) ??
+    refuse('CREDENTIAL_UNAVAILABLE', { server, detail: `its credential has no value \`${name}\`` })
+  )
+}
+
+const usesLease = (fields: Readonly<Record<string, ConfiguredValue>>): boolean =>
+  Object.values(fields).some((value) => typeof value === 'object' && 'lease' in value)
+
+const lowerCase = (headers: Record<string, string>): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
