@@ -28,7 +28,7 @@ import { addressOf, closeNow, closeServer, freePort, listen } from './gateway/li
 import { openStore } from './gateway/open-store.ts'
 import { Owner } from './gateway/owner.ts'
 import type { RoomDeps } from './gateway/rooms.ts'
-import { furnish, openRooms } from './gateway/rooms.ts'
+import { furnish, openRooms, retryLeases } from './gateway/rooms.ts'
 import { authorizationServer } from './identity/authorization-server/index.ts'
 import { systemClock } from './lib/clock.ts'
 import { privateKey } from './lib/private-file.ts'
@@ -164,10 +164,6 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     tokenLifetimeMs: durationMs(loaded.config.tokens.lifetime),
     proofWindowMs,
     useOnce,
-    taskOf: async (id) => {
-      const live = tasks.live(id)
-      return live && { instance: live.task.instance, expiresAt: live.task.expiresAt }
-    },
     onBug,
   })
   const agentRoutes = agentApi({
@@ -175,6 +171,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     clock,
     windowMs: proofWindowMs,
     tasks,
+    budgets,
     locks: locks.view,
     recorder: log,
     resolveToken: (hash) => tokens.resolve(hash),
@@ -274,7 +271,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
   stack.defer(() => closeNow(controlServer))
 
   const upkeep = setInterval(() => {
-    Promise.all([tasks.expireDue(), tokens.sweep(), budgets.flush(log.size)]).catch(onBug)
+    Promise.all([tasks.expireDue(), tokens.sweep(), budgets.flush(log.size), retryLeases(rooms)]).catch(onBug)
   }, 1000)
   stack.defer(() => clearInterval(upkeep))
   stack.use(

@@ -47,6 +47,20 @@ export function crossCheck(config: Config): Problem[] {
         )
       }
     }
+    for (const [i, other] of template.step_up.entries()) {
+      expect(
+        has(config.tasks, other),
+        ['tasks', name, 'step_up', i],
+        `there is no task template \`${other}\``,
+      )
+    }
+    if (template.budget.subjects !== undefined) {
+      expect(
+        template.subject_arguments.length > 0,
+        ['tasks', name, 'budget', 'subjects'],
+        'name the arguments to count under `subject_arguments`',
+      )
+    }
     for (const [i, { server }] of template.resources.entries()) {
       expect(
         has(config.servers, server),

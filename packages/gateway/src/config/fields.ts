@@ -29,10 +29,11 @@ export const SecretRef = z
   ])
   .describe('Where a secret comes from. Literal secrets are refused.')
 
-
 /** A part of what a credential of the server yields, e.g. `token` or `url`. */
 export const LeaseRef = z
-  .strictObject({ lease: z.string().regex(/^[a-z_]{1,30}$/, 'write the name of a value, such as token or url') })
+  .strictObject({
+    lease: z.string().regex(/^[a-z_]{1,30}$/, 'write the name of a value, such as token or url'),
+  })
   .describe('A value of the server’s own `credential`, minted when a task first needs it.')
 
 export const Value = z.union([z.string(), SecretRef, LeaseRef])

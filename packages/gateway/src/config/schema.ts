@@ -17,8 +17,16 @@ const Constraint = z
     cidr: z.string().min(1).optional(),
     max_len: z.number().int().nonnegative().optional(),
     forbidden: z.literal(true).optional(),
+    subject: z
+      .literal(true)
+      .optional()
+      .describe('The value is the subject of the task; becomes `eq` when the task is opened.'),
   })
   .refine((c) => Object.keys(c).length > 0, 'give at least one operator')
+  .refine(
+    (c) => !(c.subject && (c.eq !== undefined || c.one_of)),
+    '`subject` stands instead of `eq` or `one_of`',
+  )
   .describe('What one argument must satisfy; all operators given must hold.')
 
 const MAY_ASK = ['elicitation/create', 'roots/list', 'sampling/createMessage'] as const
@@ -88,9 +96,45 @@ export const TaskTemplateSchema = z.strictObject({
   budget: z
     .strictObject({
       calls: z.number().int().positive().optional(),
+      writes: z
+        .number()
+        .int()
+        .nonnegative()
+        .optional()
+        .describe('Calls of tools that are not pinned as read-only.'),
+      subjects: z
+        .number()
+        .int()
+        .positive()
+        .optional()
+        .describe('Distinct values of the arguments named in `subject_arguments`.'),
       bytes: z.number().int().positive().optional(),
+      spend: z.number().positive().optional().describe('Sum of the `costs` of the calls made.'),
     })
-    .default({}),
+    .default({})
+    .describe('What one task may use up, its sub-agents included.'),
+  subject_arguments: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('Arguments whose values are subjects (patients, customers), for counting them.'),
+  costs: z
+    .record(z.string().regex(/^[a-z0-9-]+\/.+$/, 'write server/tool'), z.number().nonnegative())
+    .default({})
+    .describe('Cost of one call of a tool, in units of your choice, for `budget.spend`.'),
+  delegate: z
+    .strictObject({
+      to: z
+        .array(z.union([Name, z.literal('*')]))
+        .min(1)
+        .describe('Agents that a part of the task may be handed to.'),
+      depth: z.number().int().min(1).max(5).default(1).describe('Links of delegation below the task.'),
+    })
+    .optional()
+    .describe('Lets the agent hand parts of the task to sub-agents. Never by default.'),
+  step_up: z
+    .array(Name)
+    .default([])
+    .describe('Templates whose rights may be added to the task while it is open.'),
   lifetime: Duration.default('1h'),
   idle: Duration.default('15m').describe('The task ends after this long without a call.'),
 })

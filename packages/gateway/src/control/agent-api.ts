@@ -2,9 +2,12 @@ import { Hono } from 'hono'
 import { z } from 'zod'
 import type { MaybePromise } from '../gateway/exchange.ts'
 import { contentDigest } from '../gateway/transports/mcp/receive.ts'
+import type { Budgets } from '../grants/budgets.ts'
 import type { Tasks } from '../grants/tasks.ts'
 import type { TokenSession } from '../identity/authenticate.ts'
 import { authenticate, challenge } from '../identity/authenticate.ts'
+import { authorizationDetails } from '../identity/authorization-server/details.ts'
+import { certificateOf } from '../lib/client-certificate.ts'
 import type { Clock } from '../lib/clock.ts'
 import { parseStrict } from '../lib/strict-json.ts'
 import type { Recorder } from '../model/evidence.ts'
@@ -23,11 +26,14 @@ const OpenTask = z.strictObject({
   on_behalf_of: z.string().min(1).max(200).optional(),
 })
 
+const StepUp = z.strictObject({ template: z.string().min(1).max(40) })
+
 export interface AgentApiDeps {
   readonly issuer: string
   readonly clock: Clock
   readonly windowMs: number
   readonly tasks: Tasks
+  readonly budgets: Budgets
   readonly locks: LockView
   readonly recorder: Recorder
   resolveToken(hash: string): MaybePromise<TokenSession | undefined>
@@ -58,15 +64,17 @@ export function agentApi(deps: AgentApiDeps): Hono {
         dpop: request.headers.get('dpop') ?? undefined,
         method: request.method,
         url: `${deps.issuer}${new URL(request.url).pathname}`,
+        certificate: certificateOf(Object.fromEntries(request.headers))?.thumbprint,
         contentDigest: body.length > 0 ? contentDigest(body) : undefined,
         now: deps.clock.now(),
         windowMs: deps.windowMs,
       },
       (hash) => deps.resolveToken(hash),
     )
-    if (!deps.useOnce(replayKey)) refuse('PROOF_REPLAYED')
-    const { agent, instance } = session.principal
-    const lock = deps.locks.stops({ agent, instance, task: session.task, server: '', tool: undefined })
+    if (replayKey !== undefined && !deps.useOnce(replayKey)) refuse('PROOF_REPLAYED')
+    const { agent, instance, chain } = session.principal
+    const { task, lineage } = session
+    const lock = deps.locks.stops({ agent, instance, task, lineage, chain, server: '', tool: undefined })
     if (lock) {
       const actor = { kind: 'agent', agent, instance } as const
       await deps.recorder.append({ type: 'task.refused', actor, data: { code: 'LOCKED', lock: lock.id } })
@@ -89,12 +97,32 @@ export function agentApi(deps: AgentApiDeps): Hono {
     const input = OpenTask.safeParse(parseStrict(body).value)
     if (!input.success) refuse('TASK_INPUT_INVALID', { detail: z.prettifyError(input.error).slice(0, 300) })
     const { task, grant } = await deps.tasks.open(session.principal, input.data)
-    return c.json({ task: taskView(task), grant: grantView(grant), servers: serversOf(grant) }, 201)
+    return c.json(opened(deps.issuer, task, grant), 201)
   })
 
   app.get('/v1/tasks/:id', async (c) => {
     const session = await caller(c.req.raw, new Uint8Array())
-    return c.json({ task: taskView(await own(c.req.param('id'), session)) })
+    const task = await own(c.req.param('id'), session)
+    const work = await deps.tasks.describe(task.id)
+    return c.json({
+      task: taskView(task),
+      ...(work === undefined ? {} : { grant: grantView(deps.issuer, work.task, work.grant) }),
+      spent: deps.budgets.spent(work?.grant.id ?? ''),
+    })
+  })
+
+  /** Step-up: the rights of another template, for the same task. */
+  app.post('/v1/tasks/:id/step-up', async (c) => {
+    const body = new Uint8Array(await c.req.arrayBuffer())
+    const session = await caller(c.req.raw, body)
+    const input = StepUp.safeParse(parseStrict(body).value)
+    if (!input.success) refuse('TASK_INPUT_INVALID', { detail: 'it needs `template` and nothing else' })
+    const { task, grant } = await deps.tasks.widen(
+      session.principal,
+      c.req.param('id').slice(0, 40),
+      input.data.template,
+    )
+    return c.json(opened(deps.issuer, task, grant))
   })
 
   app.post('/v1/tasks/:id/close', async (c) => {
@@ -121,13 +149,22 @@ export const taskView = (task: Task) => ({
   opened_at: task.openedAt,
   expires_at: task.expiresAt,
   idle_ms: task.idleMs,
+  vouched: task.vouched,
+  ...(task.parent === undefined ? {} : { parent: task.parent }),
+  txn: task.txn,
 })
 
-const grantView = (grant: Grant) => ({
+const opened = (issuer: string, task: Task, grant: Grant) => ({
+  task: taskView(task),
+  grant: grantView(issuer, task, grant),
+  servers: serversOf(grant),
+})
+
+export const grantView = (issuer: string, task: Task, grant: Grant) => ({
   id: grant.id,
   budget: grant.budget,
   expires_at: grant.expiresAt,
-  authorization_details: grant.details.map((detail) => ({ type: 'urn:ostiary:mcp:v1', ...detail })),
+  authorization_details: authorizationDetails(issuer, task, grant),
 })
 
 const serversOf = (grant: Grant): string[] =>

@@ -1,20 +1,28 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { randomBytes } from 'node:crypto'
+import { after, before, beforeEach, test } from 'node:test'
 import type { ServerConfig } from '../config/schema.ts'
+import { Secret } from '../lib/secret.ts'
 import type { LogEvent } from '../model/evidence.ts'
+import { refuse } from '../model/refusal.ts'
 import type { Store } from '../store/store.ts'
 import type { TestStore } from '../store/testing.ts'
 import { sqliteStore } from '../store/testing.ts'
-import type { Broker } from './broker.ts'
+import type { Broker, LeaseHolder, Minted } from './broker.ts'
+import { CannotRevoke } from './broker.ts'
 import { Leases } from './leases.ts'
 
 let place: TestStore
 let store: Store
-const events: LogEvent[] = []
-const minted: string[] = []
-const revoked: string[] = []
+let now: number
 let mint: Broker['mint']
 let revoke: Broker['revoke']
+const events: LogEvent[] = []
+const minted: string[] = []
+const revoked: (string | undefined)[] = []
+const alarms: string[] = []
+const over = new Set<string>()
+const kek = randomBytes(32)
 
 before(async () => {
   place = await sqliteStore()
@@ -26,93 +34,221 @@ after(async () => {
   await place.dispose()
 })
 
-const config = { url: 'http://127.0.0.1:1/mcp' } as ServerConfig
+const dynamic = { url: 'http://127.0.0.1:1/mcp', headers: {}, credential: { kind: 'postgres' } }
+const fixed = { url: 'http://127.0.0.1:1/mcp', headers: { authorization: { env: 'KEY' } } }
+const configs: Record<string, ServerConfig> = {
+  db: dynamic as unknown as ServerConfig,
+  other: dynamic as unknown as ServerConfig,
+  files: fixed as unknown as ServerConfig,
+}
 
-function fresh(): Leases {
-  mint = async (server) => {
-    minted.push(server)
-    return {
-      injection: { headers: { authorization: `secret-for-${server}` }, env: {} },
-      secrets: new Map([[`${server}:authorization`, `secret-for-${server}`]]),
-      expiresAt: undefined,
-    }
+const holder = (task: string): LeaseHolder => ({
+  task,
+  grant: 'grt_1',
+  agent: 'agt_1',
+  instance: 'ins_1',
+  subject: 'pt-104',
+  onBehalfOf: 'dr-lee@example.org',
+  purpose: 'Test',
+  expiresAt: 3_600_000,
+})
+
+const credential = (lease: string): Minted => ({
+  values: new Map([['token', `token-of-${lease}`]]),
+  expiresAt: undefined,
+  reference: `reference-of-${lease}`,
+})
+
+beforeEach(() => {
+  now = 1000
+  events.length = minted.length = revoked.length = alarms.length = 0
+  over.clear()
+  mint = async ({ lease }) => {
+    minted.push(lease)
+    return credential(lease)
   }
-  revoke = async (lease) => void revoked.push(lease)
-  events.length = minted.length = revoked.length = 0
-  return new Leases({
+  revoke = async ({ reference }) => void revoked.push(reference)
+})
+
+const fresh = () =>
+  new Leases({
     store,
-    clock: { now: () => 1000 },
+    kek,
+    clock: { now: () => now },
     recorder: {
       append: async (event) => {
         events.push(event)
         return { index: events.length, leaf: '' }
       },
     },
-    broker: { name: 'test', mint: (...args) => mint(...args), revoke: (id) => revoke(id) },
-    serverConfig: (name) => (name === 'gone' ? undefined : config),
+    brokers: new Map([
+      [
+        'postgres',
+        { kind: 'postgres', mint: (request) => mint(request), revoke: (request) => revoke(request) },
+      ],
+    ]),
+    resolve: async () => new Secret('static-secret'),
+    serverConfig: (name) => configs[name],
+    holder: (task) => (over.has(task) ? undefined : holder(task)),
     onOpened: async () => {},
+    onAlarm: (problem) => alarms.push(problem),
   })
-}
 
 const rows = (task: string) =>
   store.db.selectFrom('leases').select(['state', 'server']).where('task_id', '=', task).execute()
 
-test('the row is there before anything is minted, so that a crash leaves a trace', async () => {
-  const leases = fresh()
+test('the row is there before anything is minted, so that a crash leaves a trace, and it is revoked like one that was', async () => {
   mint = async () => {
-    assert.deepEqual(await rows('t1'), [{ state: 'minting', server: 'files' }])
-    throw new Error('killed here')
+    assert.deepEqual(await rows('t1'), [{ state: 'minting', server: 'db' }])
+    throw new Error('killed here, with a secret in the message')
   }
-  await assert.rejects(async () => leases.injectionFor('files', 't1'), /killed here/)
-  assert.deepEqual(await rows('t1'), [{ state: 'lapsed', server: 'files' }])
+  await assert.rejects(
+    async () => fresh().injectionFor('db', 't1'),
+    (error: Error) => {
+      assert.doesNotMatch(error.message, /secret in the message/)
+      return true
+    },
+  )
+  assert.deepEqual(await rows('t1'), [{ state: 'revoked', server: 'db' }])
+  assert.deepEqual(revoked, [undefined])
 })
 
-test('calls at the same moment share one lease, and later ones wait for nothing', async () => {
+test('calls at the same moment share one credential, and later ones wait for nothing', async () => {
   const leases = fresh()
-  await Promise.all([leases.injectionFor('files', 't2'), leases.injectionFor('files', 't2')])
-  assert.deepEqual(minted, ['files'])
-  const again = leases.injectionFor('files', 't2')
+  await Promise.all([leases.injectionFor('db', 't2'), leases.injectionFor('db', 't2')])
+  assert.equal(minted.length, 1)
+  const again = leases.injectionFor('db', 't2')
   assert.ok(!(again instanceof Promise))
-  assert.equal(again.headers.authorization, 'secret-for-files')
-  assert.deepEqual([...leases.knownSecrets()], [['files:authorization', 'secret-for-files']])
+  assert.equal(again.headers.authorization, `Bearer token-of-${minted[0]}`)
+  assert.deepEqual([...leases.knownSecrets()], [['db:token', `token-of-${minted[0]}`]])
+})
+
+test('two tasks never share a credential, and the secrets of both are known', async () => {
+  const leases = fresh()
+  const [a, b] = [await leases.injectionFor('db', 't2a'), await leases.injectionFor('db', 't2b')]
+  assert.notEqual(a.headers.authorization, b.headers.authorization)
+  assert.deepEqual(new Set(leases.knownSecrets().values()), new Set(minted.map((id) => `token-of-${id}`)))
 })
 
 test('an ended task has no credential, and ending it twice revokes once', async () => {
   const leases = fresh()
+  await leases.injectionFor('db', 't3')
+  await leases.injectionFor('other', 't3')
   await leases.injectionFor('files', 't3')
-  await leases.injectionFor('mail', 't3')
-  await leases.close('t3')
-  await leases.close('t3')
-  assert.equal(revoked.length, 2)
+  assert.equal(await leases.close('t3'), true)
+  assert.equal(await leases.close('t3'), true)
+  assert.deepEqual(new Set(revoked), new Set(minted.map((id) => `reference-of-${id}`)))
   assert.deepEqual(new Set((await rows('t3')).map(({ state }) => state)), new Set(['revoked']))
   assert.equal(leases.knownSecrets().size, 0)
-  assert.deepEqual(
-    events.map(({ type }) => type),
-    ['lease.opened', 'lease.opened', 'lease.closed', 'lease.closed'],
-  )
+  assert.equal(events.filter(({ type }) => type === 'lease.closed').length, 3)
 })
 
-test('a revocation that failed is not taken for done, and is tried again', async () => {
+test('what revoking needs is kept sealed, and gone when it is over', async () => {
   const leases = fresh()
-  await leases.injectionFor('files', 't4')
+  await leases.injectionFor('db', 't3s')
+  const read = () =>
+    store.db.selectFrom('leases').select('reference').where('task_id', '=', 't3s').executeTakeFirstOrThrow()
+  const { reference } = await read()
+  assert.ok(reference)
+  assert.doesNotMatch(Buffer.from(reference, 'base64').toString('latin1'), /reference-of/)
+  await leases.close('t3s')
+  assert.equal((await read()).reference, null)
+})
+
+test('a revocation that failed is not taken for done: it is tried again, later and later, and people are told', async () => {
+  const leases = fresh()
+  await leases.injectionFor('db', 't4')
   revoke = async () => {
-    throw new Error('the upstream is down')
+    throw new Error('the upstream said: token-of-x')
   }
-  await assert.rejects(leases.close('t4'), /upstream is down/)
-  assert.deepEqual(await rows('t4'), [{ state: 'revoke_failed', server: 'files' }])
-  revoke = async (lease) => void revoked.push(lease)
-  await leases.close('t4')
-  assert.deepEqual(await rows('t4'), [{ state: 'revoked', server: 'files' }])
+  assert.equal(await leases.close('t4'), false)
+  assert.deepEqual(await rows('t4'), [{ state: 'revoke_failed', server: 'db' }])
+  await leases.retryDue()
+  assert.equal(
+    (await leases.list({ task: 't4', alive: true }))[0]?.attempts,
+    1,
+    'it was tried before its time',
+  )
+  now += 1000
+  await leases.retryDue()
+  now += 2000
+  await leases.retryDue()
+  const [failed] = await leases.list({ task: 't4', alive: true })
+  assert.equal(failed?.attempts, 3)
+  assert.equal(alarms.length, 1)
+  assert.doesNotMatch(JSON.stringify([alarms, failed, events]), /token-of-x/)
+  assert.equal(events.filter(({ type }) => type === 'lease.revoke_failed').length, 2)
+  revoke = async ({ reference }) => void revoked.push(reference)
+  now += 60_000
+  await leases.retryDue()
+  assert.deepEqual(await rows('t4'), [{ state: 'revoked', server: 'db' }])
+  assert.equal(await leases.isOver('t4'), true)
 })
 
-test('after a crash, leases of tasks that are over are revoked', async () => {
-  const before = fresh()
-  await before.injectionFor('files', 'task-that-never-was')
+test('a credential that cannot be revoked keeps its task open until it has lapsed', async () => {
+  mint = async ({ lease }) => ({ ...credential(lease), expiresAt: now + 60_000 })
+  revoke = async () => {
+    throw new CannotRevoke()
+  }
   const leases = fresh()
-  await leases.recover()
-  assert.deepEqual(await rows('task-that-never-was'), [{ state: 'revoked', server: 'files' }])
+  await leases.injectionFor('db', 't5')
+  assert.equal(await leases.close('t5'), false)
+  now += 61_000
+  await leases.retryDue()
+  assert.deepEqual(await rows('t5'), [{ state: 'lapsed', server: 'db' }])
 })
 
-test('a server that is not configured has no credential', async () => {
-  await assert.rejects(async () => fresh().injectionFor('gone', 't5'), { name: 'Refusal' })
+test('a credential near its end is replaced, and the one before is revoked', async () => {
+  mint = async ({ lease }) => {
+    minted.push(lease)
+    return { ...credential(lease), expiresAt: now + 60_000 }
+  }
+  const leases = fresh()
+  await leases.injectionFor('db', 't6')
+  now += 30_000
+  await leases.injectionFor('db', 't6')
+  assert.equal(minted.length, 1)
+  now += 11_000
+  const { headers } = await leases.injectionFor('db', 't6')
+  assert.equal(headers.authorization, `Bearer token-of-${minted[1]}`)
+  await leases.close('t6')
+  assert.equal(minted.length, 2)
+  assert.equal(revoked.length, 2)
+})
+
+test('a task that ends while its credential is minted gets none, and what was minted is revoked', async () => {
+  const leases = fresh()
+  mint = async ({ lease }) => {
+    over.add('t7')
+    return credential(lease)
+  }
+  await assert.rejects(async () => leases.injectionFor('db', 't7'), { name: 'Refusal' })
+  assert.deepEqual(await rows('t7'), [{ state: 'revoked', server: 'db' }])
+  assert.equal(revoked.length, 1)
+  await assert.rejects(async () => leases.injectionFor('db', 't7'), { name: 'Refusal' })
+  assert.equal((await rows('t7')).length, 1)
+})
+
+test('after a crash, credentials of tasks that are over are revoked with what was written down of them', async () => {
+  await fresh().injectionFor('db', 'task-that-never-was')
+  await fresh().recover()
+  assert.deepEqual(await rows('task-that-never-was'), [{ state: 'revoked', server: 'db' }])
+  assert.ok(revoked.includes(`reference-of-${minted[0]}`))
+})
+
+test('a credential whose configuration is gone is not taken for revoked', async () => {
+  const leases = fresh()
+  await leases.injectionFor('other', 't8')
+  const config = configs.other as ServerConfig
+  delete configs.other
+  assert.equal(await leases.close('t8'), false)
+  assert.match((await leases.list({ task: 't8', alive: true }))[0]?.last_error ?? '', /configuration/)
+  configs.other = config
+  assert.equal(await leases.close('t8'), true)
+})
+
+test('a server that is not configured has no credential, and a broker’s refusal reaches the caller', async () => {
+  await assert.rejects(async () => fresh().injectionFor('gone', 't9'), { name: 'Refusal' })
+  mint = async () => refuse('CREDENTIAL_UNAVAILABLE', { server: 'db', detail: 'PostgreSQL refused (28000)' })
+  await assert.rejects(async () => fresh().injectionFor('db', 't9'), /28000/)
 })

@@ -56,7 +56,8 @@ const ALIVE = ['minting', 'active', 'revoking', 'revoke_failed'] as const
 export class Leases {
   readonly #d: LeaseDeps
   readonly #leases = new Map<string, Lease | Promise<Lease>>()
-  readonly #retrying = new Set<string>()
+  /** Ends under way, so that nobody tries the same one at the same time. */
+  readonly #ending = new Map<string, Promise<boolean>>()
 
   constructor(deps: LeaseDeps) {
     this.#d = deps
@@ -66,15 +67,16 @@ export class Leases {
   injectionFor(server: string, task: string): Injection | Promise<Injection> {
     const key = `${task}\n${server}`
     const held = this.#leases.get(key)
-    if (held && !(held instanceof Promise) && this.#isFresh(held.injection)) return held.injection
     if (held instanceof Promise) return held.then((lease) => lease.injection)
+    if (held && this.#isFresh(held.injection)) return held.injection
+    const replaced = held?.id
     const opening = this.#open(server, task)
     this.#leases.set(key, opening)
     return opening.then(
       async (lease) => {
         if (this.#leases.get(key) === opening) this.#leases.set(key, lease)
         // What it replaces is given back, but nobody waits for that.
-        if (held) void this.#end(held.id).catch(() => {})
+        if (replaced !== undefined) void this.#end(replaced).catch(() => {})
         await this.#d.onOpened()
         return lease.injection
       },
@@ -171,10 +173,23 @@ export class Leases {
   }
 
   /** One attempt to end a lease. @returns whether it is over */
-  async #end(id: string): Promise<boolean> {
+  #end(id: string): Promise<boolean> {
+    const pending = this.#ending.get(id)
+    if (pending !== undefined) return pending
+    const ending = this.#attempt(id).finally(() => this.#ending.delete(id))
+    this.#ending.set(id, ending)
+    return ending
+  }
+
+  async #attempt(id: string): Promise<boolean> {
     const { db } = this.#d.store
     const now = this.#d.clock.now()
-    await db.updateTable('leases').set({ state: 'revoking' }).where('id', '=', id).where('state', 'in', ALIVE).execute()
+    await db
+      .updateTable('leases')
+      .set({ state: 'revoking' })
+      .where('id', '=', id)
+      .where('state', 'in', ALIVE)
+      .execute()
     const row = await db.selectFrom('leases').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
     if (row.state === 'revoked' || row.state === 'lapsed') return true
     const isLapsed = row.upstream_expires_at !== null && row.upstream_expires_at <= now
@@ -199,7 +214,9 @@ export class Leases {
         server: row.server,
         config: credential,
         reference:
-          row.reference === null ? undefined : unseal(this.#d.kek, `lease:${row.id}`, 1, row.reference).reveal(),
+          row.reference === null
+            ? undefined
+            : unseal(this.#d.kek, `lease:${row.id}`, 1, row.reference).reveal(),
         signal: AbortSignal.timeout(REVOKE_MS),
       })
       return undefined
@@ -251,24 +268,23 @@ export class Leases {
       this.#d.onAlarm(`the credential ${row.id} for ${row.server} could not be revoked: ${why}`)
   }
 
-  /** Upkeep: tries again what failed and is due. @returns the tasks whose leases are all over now */
-  async retryDue(): Promise<readonly string[]> {
+  /** Upkeep: tries again what failed and is due, and what an end that broke off left behind. */
+  async retryDue(): Promise<void> {
     const rows = await this.#d.store.db
       .selectFrom('leases')
-      .select(['id', 'task_id'])
-      .where('state', '=', 'revoke_failed')
-      .where('next_retry_at', '<=', this.#d.clock.now())
+      .leftJoin('tasks', 'tasks.id', 'leases.task_id')
+      .select('leases.id')
+      .where((e) =>
+        e.or([
+          e.and([
+            e('leases.state', '=', 'revoke_failed'),
+            e('leases.next_retry_at', '<=', this.#d.clock.now()),
+          ]),
+          e.and([e('leases.state', 'in', ['active', 'revoking']), e('tasks.state', '=', 'closing')]),
+        ]),
+      )
       .execute()
-    const due = rows.filter(({ id }) => !this.#retrying.has(id))
-    await Promise.all(
-      due.map(async ({ id }) => {
-        this.#retrying.add(id)
-        await this.#end(id).finally(() => this.#retrying.delete(id))
-      }),
-    )
-    const over: string[] = []
-    for (const task of new Set(due.map(({ task_id }) => task_id))) if (await this.isOver(task)) over.push(task)
-    return over
+    await Promise.all(rows.map(({ id }) => this.#end(id)))
   }
 
   async isOver(task: string): Promise<boolean> {

@@ -9,7 +9,7 @@ import { Refusal } from '../model/refusal.ts'
 import type { Store } from '../store/store.ts'
 import type { TestStore } from '../store/testing.ts'
 import { sqliteStore } from '../store/testing.ts'
-import { staticBroker } from './brokers/static.ts'
+import { compose } from './injection.ts'
 import { References } from './resolve.ts'
 import { Secrets } from './secrets.ts'
 
@@ -84,12 +84,39 @@ test('the store holds no secret in clear, and a destroyed one is gone', async ()
   assert.deepEqual(after, [{ sealed: '' }])
 })
 
-test('the static broker injects what the configuration names and tells which values are secret', async () => {
-  const broker = staticBroker(references)
-  const { injection, secrets: known } = await broker.mint('files', {
-    url: 'http://127.0.0.1:1/mcp',
-    headers: { Authorization: { env: 'SET' }, 'X-Plain': 'visible' },
-  } as unknown as ServerConfig)
-  assert.deepEqual(injection.headers, { authorization: 'from-env', 'x-plain': 'visible' })
+const resolve: References['resolve'] = (...args) => references.resolve(...args)
+const http = (headers: object) => ({ url: 'http://127.0.0.1:1/mcp', headers }) as unknown as ServerConfig
+const minted = (values: Record<string, string>) => ({
+  values: new Map(Object.entries(values)),
+  expiresAt: undefined,
+})
+
+test('what the configuration names is injected, and what of it is secret is known', async () => {
+  const config = http({ Authorization: { env: 'SET' }, 'X-Plain': 'visible' })
+  const { headers, env, secrets: known } = await compose('files', config, undefined, resolve)
+  assert.deepEqual([headers, env], [{ authorization: 'from-env', 'x-plain': 'visible' }, {}])
   assert.deepEqual([...known], [['files:Authorization', 'from-env']])
+})
+
+test('a minted token goes out as a bearer unless the configuration puts it elsewhere', async () => {
+  const plain = await compose('ehr', http({}), minted({ token: 'minted-1' }), resolve)
+  assert.deepEqual(plain.headers, { authorization: 'Bearer minted-1' })
+  const placed = await compose(
+    'ehr',
+    http({ 'X-Api-Key': { lease: 'token' } }),
+    minted({ token: 't-2' }),
+    resolve,
+  )
+  assert.deepEqual(placed.headers, { 'x-api-key': 't-2' })
+  assert.ok([...placed.secrets.values()].includes('t-2'))
+  await assert.rejects(
+    compose('ehr', http({ A: { lease: 'url' } }), minted({ token: 't' }), resolve),
+    Refusal,
+  )
+})
+
+test('a child process gets the parts of its credential and nothing else', async () => {
+  const config = { command: 'x', env: { PGUSER: { lease: 'user' }, MODE: 'ro' } } as unknown as ServerConfig
+  const { headers, env } = await compose('db', config, minted({ user: 'u1', password: 'p1' }), resolve)
+  assert.deepEqual([headers, env], [{}, { PGUSER: 'u1', MODE: 'ro' }])
 })

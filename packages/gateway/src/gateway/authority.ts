@@ -1,4 +1,5 @@
 import type { Injection } from '../credentials/injection.ts'
+import type { Cost } from '../grants/budgets.ts'
 import type { CompiledGrant } from '../grants/compile.ts'
 import type { TokenSession } from '../identity/authenticate.ts'
 import type { LogEvent, LogPosition } from '../model/evidence.ts'
@@ -14,13 +15,14 @@ export interface Admission {
   readonly event: LogEvent
   /** Of the request body; the entry holds a keyed commitment to it, which only the owner can make. */
   readonly contentDigest: string
-  readonly replayKey: string
+  /** Undefined where nothing was signed for this request. */
+  readonly replayKey: string | undefined
   readonly tokenHash: string
   readonly subject: LockSubject
   readonly task: string
   readonly grant: string
-  /** Calls to take from the grant's budget: 1 for what reaches a tool, prompt, resource or completion, else 0. */
-  readonly calls: number
+  /** What to take from the grant's budget. Subjects are values here; the owner keeps only tags of them. */
+  readonly cost: Cost
 }
 
 export interface Settlement {

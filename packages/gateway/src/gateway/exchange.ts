@@ -16,6 +16,8 @@ export interface Presented {
   readonly url: string
   /** Undefined when the request has no body. */
   readonly contentDigest: string | undefined
+  /** Thumbprint of the client certificate of the connection (`x5t#S256`), when there is one. */
+  readonly certificate: string | undefined
   /** Tells the parts of one proof apart when one request is made for several servers; empty otherwise. */
   readonly part: string
 }
@@ -29,13 +31,18 @@ export interface Facts {
   readonly principal: Principal
   /** Task the access token is bound to; undefined for a token that has none. */
   readonly tokenTask: string | undefined
+  /** That task and those above it, the root first; empty for a token that has none. */
+  readonly lineage: readonly string[]
   readonly tokenHash: string
-  readonly replayKey: string
+  /** Undefined where nothing was signed for this request: its token is bound to a certificate, or to nothing. */
+  readonly replayKey: string | undefined
   readonly task: Task
   readonly grant: CompiledGrant
   readonly segments: { readonly agent: string; readonly server: string }
   /** Makes sure that the definition the upstream offers now is the pinned one. Set by the transport. */
   readonly verifyTool: () => MaybePromise<void>
+  /** The tool is not pinned as read-only. */
+  readonly isWrite: boolean
   /** Everything that leaves towards the upstream, for inspection. */
   readonly outgoing: unknown
   readonly intent: LogPosition

@@ -12,6 +12,19 @@ import type { ToolView } from '../registry/tools.ts'
 import { check } from '../registry/vetting.ts'
 import type { Placement } from '../segments/segments.ts'
 
+/** Stands for the subject that a real task would name. */
+const ANY_SUBJECT = 'the subject of the task'
+
+const NO_TERMS = {
+  budget: {},
+  subjectArguments: [],
+  costs: {},
+  delegable: 0,
+  delegates: [],
+  parent: undefined,
+  expiresAt: 0,
+} as const
+
 export interface ExplainedPolicy {
   readonly id: string
   readonly file: string
@@ -89,18 +102,19 @@ export function explainCall(d: ExplainDeps): Explanation {
     template: d.templateName,
     purpose: template?.purpose ?? '',
     onBehalfOf: d.agent.sponsor,
-    subject: undefined,
+    subject: ANY_SUBJECT,
     state: 'open',
     end: undefined,
     openedAt: 0,
     expiresAt: 0,
     idleMs: 0,
+    vouched: 'sponsor',
+    parent: undefined,
+    lineage: '/explain/',
+    txn: 'explain',
   }
-  const details = template ? detailsOf(template) : []
-  step(
-    'grant',
-    compileGrant({ id: 'explain', task: 'explain', details, budget: {}, expiresAt: 0 }).covers(action),
-  )
+  const details = template ? detailsOf(template, ANY_SUBJECT) : []
+  step('grant', compileGrant({ ...NO_TERMS, id: 'explain', task: 'explain', details }).covers(action))
   const policy = d.engine.explain({
     principal: { agent: d.agent.id, agentName: d.agent.name, sponsor: d.agent.sponsor },
     task,

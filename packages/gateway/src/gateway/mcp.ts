@@ -26,7 +26,7 @@ import { inspectStage } from './stages/inspect.ts'
 import { locksStage } from './stages/locks.ts'
 import { policyStage } from './stages/policy.ts'
 import { receiveStage } from './stages/receive.ts'
-import { describe, recordStage } from './stages/record.ts'
+import { actorOf, describe, recordStage } from './stages/record.ts'
 import { segmentStage } from './stages/segment.ts'
 import { taskStage } from './stages/task.ts'
 import { toolStage } from './stages/tool.ts'
@@ -103,7 +103,7 @@ export function mcpContext(p: McpParts): McpContext {
         .settle({
           event: {
             type: 'call.outcome',
-            actor: { kind: 'agent', agent: facts.principal.agent, instance: facts.principal.instance },
+            actor: actorOf(facts.principal),
             task: facts.task.id,
             grant: facts.grant.id,
             data: {
@@ -144,9 +144,7 @@ export function mcpContext(p: McpParts): McpContext {
         try {
           return await p.authority.record({
             type: 'call.denied',
-            actor: principal
-              ? { kind: 'agent', agent: principal.agent, instance: principal.instance }
-              : { kind: 'gateway' },
+            actor: principal ? actorOf(principal) : { kind: 'gateway' },
             ...(task ? { task: task.id } : {}),
             ...(grant ? { grant: grant.id } : {}),
             data: {

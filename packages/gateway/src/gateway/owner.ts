@@ -2,12 +2,13 @@ import type { Committer } from '../audit/commitment.ts'
 import type { AuditLog } from '../audit/log.ts'
 import type { Injection } from '../credentials/injection.ts'
 import type { Leases } from '../credentials/leases.ts'
-import type { Budgets } from '../grants/budgets.ts'
+import type { Budgets, Cost } from '../grants/budgets.ts'
 import type { Tasks } from '../grants/tasks.ts'
 import type { ReplayWindow } from '../identity/replay.ts'
 import type { Tokens } from '../identity/tokens.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { LogEvent, LogPosition } from '../model/evidence.ts'
+import type { JsonObject } from '../model/json.ts'
 import type { Reason } from '../model/reasons.ts'
 import { reason } from '../model/reasons.ts'
 import { refuse } from '../model/refusal.ts'
@@ -60,6 +61,9 @@ export class Owner implements Authority {
   async whyNotLive(id: string): Promise<Reason> {
     const task = await this.#r.tasks.get(id)
     if (!task) return reason('TASK_UNKNOWN', { task: id.slice(0, 40) })
+    if (task.state === 'paused') return reason('TASK_PAUSED')
+    // Whatever is above it: a task stands only as long as all of them do.
+    if (task.state === 'open' && task.parent !== undefined) return await this.whyNotLive(task.parent)
     if (task.end === 'expired') return reason('TASK_EXPIRED')
     if (task.end === 'idle') return reason('TASK_IDLE')
     return reason('TASK_CLOSED', { end: task.end ?? 'not yours' })
@@ -89,21 +93,22 @@ export class Owner implements Authority {
     const { replay, locks, tasks, tokens, budgets, clock, log, bus, committer } = this.#r
     if (!bus.alive()) return reason('LOCKS_STALE')
     const now = clock.now()
-    if (!replay.use(a.replayKey)) return reason('PROOF_REPLAYED')
+    if (a.replayKey !== undefined && !replay.use(a.replayKey)) return reason('PROOF_REPLAYED')
     const lock = locks.view.stops(a.subject)
     if (lock) return lockReason(lock)
     if (!tokens.inForce(a.tokenHash, now)) return reason('TOKEN_INVALID')
     const live = tasks.live(a.task)
     if (!live || live.grant.id !== a.grant) return this.whyNotLive(a.task)
-    const spent = budgets.reserve(live.grant, { calls: a.calls })
+    const cost = { ...a.cost, subjects: a.cost.subjects.map((value) => committer.commit(a.grant, value)) }
+    const spent = budgets.reserve(live.grant, cost)
     if (spent) return spent
     tasks.touch(a.task)
     const { event } = a
     const commitment = committer.commit(String(event.data.call), a.contentDigest)
     try {
-      return await log.append({ ...event, data: { ...event.data, commitment } })
+      return await log.append({ ...event, data: { ...event.data, ...shown(cost), commitment } })
     } catch (error) {
-      budgets.release(a.grant, { calls: a.calls })
+      budgets.release(a.grant, cost)
       throw error
     }
   }
@@ -117,3 +122,16 @@ export class Owner implements Authority {
     return this.#r.log.append(event)
   }
 }
+
+/** What of a cost the log keeps, so that budgets can be counted again after a crash. */
+const shown = ({ calls, ...rest }: Cost): JsonObject =>
+  calls === 0
+    ? {}
+    : {
+        cost: {
+          calls,
+          ...(rest.writes === 0 ? {} : { writes: rest.writes }),
+          ...(rest.spend === 0 ? {} : { spend: rest.spend }),
+          ...(rest.subjects.length === 0 ? {} : { subjects: rest.subjects }),
+        },
+      }

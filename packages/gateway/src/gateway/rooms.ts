@@ -66,16 +66,20 @@ export function furnish({ log, store, bus, clock, config, stop, onSecrets, onAla
     serverConfig: (name) => config().config.servers[name],
     onOpened: onSecrets,
   })
+  const budgets = new Budgets(store)
   const tasks: Tasks = new Tasks({
     ...common,
+    budgets,
     templates: () => config().config.tasks,
+    mayStart: (agent) => agents.mayStart(agent),
     async onEnd(task, end) {
       tokens.drop({ task: task.id })
       await stop({ task: task.id, end })
-      await leases.close(task.id)
+      await instances.endMadeFor(task.id)
+      return await leases.close(task.id)
     },
   })
-  const instances = new Instances({
+  const instances: Instances = new Instances({
     ...common,
     async onRevoked(instance) {
       await tokens.revoke({ instance })
@@ -83,12 +87,13 @@ export function furnish({ log, store, bus, clock, config, stop, onSecrets, onAla
       await tasks.closeWhere((task) => task.instance === instance, 'revoked', gateway)
     },
   })
-  const agents = new Agents({
+  const agents: Agents = new Agents({
     ...common,
     async onStopped(agent) {
       await tokens.revoke({ agent })
       await tasks.closeWhere((task) => task.agent === agent, 'revoked', gateway)
     },
+    onBearerForbidden: (agent) => tokens.revoke({ bearersOf: agent }),
   })
   return {
     ...common,
@@ -99,7 +104,7 @@ export function furnish({ log, store, bus, clock, config, stop, onSecrets, onAla
     tasks,
     instances,
     agents,
-    budgets: new Budgets(store),
+    budgets,
     locks: new Locks(common),
     registry: new Registry(common),
     enrolment: new Enrolment(common),
@@ -118,6 +123,16 @@ const holderOf = ({ task, grant }: LiveTask): LeaseHolder => ({
   expiresAt: task.expiresAt,
 })
 
+/** Tries to revoke again what could not be, and closes the tasks that waited for it. */
+export async function retryLeases({ leases, tasks }: Pick<Rooms, 'leases' | 'tasks'>): Promise<void> {
+  await leases.retryDue()
+  await finishOver({ leases, tasks })
+}
+
+async function finishOver({ leases, tasks }: Pick<Rooms, 'leases' | 'tasks'>): Promise<void> {
+  for (const task of await tasks.unfinished()) if (await leases.isOver(task)) await tasks.finish(task)
+}
+
 /** Brings into memory what was there before the start, and follows what other gateways on the same database do. */
 export async function openRooms(rooms: Rooms, deps: RoomDeps): Promise<void> {
   const { log, clock, locks, registry, tasks, leases, replay, budgets } = rooms
@@ -125,5 +140,6 @@ export async function openRooms(rooms: Rooms, deps: RoomDeps): Promise<void> {
   await Promise.all([locks.load(), registry.load(), tasks.load()])
   await replayLog(log, replay, budgets, clock.now())
   await leases.recover()
+  await finishOver(rooms)
   await registry.configure(deps.config().config.servers)
 }

@@ -124,7 +124,15 @@ const grant: fc.Arbitrary<Grant> = fc.record({
   id: fc.constant('g'),
   task: fc.constant('t'),
   details: fc.array(detail, { maxLength: 3 }),
-  budget: fc.record({ calls: fc.nat(5), bytes: fc.nat(5) }, { requiredKeys: [] }),
+  budget: fc.record(
+    { calls: fc.nat(5), writes: fc.nat(5), subjects: fc.nat(5), bytes: fc.nat(5), spend: fc.nat(5) },
+    { requiredKeys: [] },
+  ),
+  subjectArguments: fc.subarray(['p', 'q']),
+  costs: fc.dictionary(fc.constantFrom('s/a', 's/b'), fc.nat(3), { maxKeys: 2 }),
+  delegable: fc.nat(3),
+  delegates: fc.subarray(['bot', 'sub', '*']),
+  parent: fc.constant(undefined),
   expiresAt: fc.nat(5),
 })
 const action: fc.Arbitrary<Action> = fc.record({
@@ -156,7 +164,9 @@ const action: fc.Arbitrary<Action> = fc.record({
 test('a grant inside another never covers a call that the other does not', () => {
   let inside = 0
   fc.assert(
-    fc.property(grant, grant, fc.array(action, { minLength: 5, maxLength: 5 }), (child, parent, calls) => {
+    fc.property(grant, grant, fc.array(action, { minLength: 5, maxLength: 5 }), (made, parent, calls) => {
+      const { subjectArguments, costs, delegates } = parent
+      const child = { ...made, subjectArguments, costs, delegates, delegable: 0 }
       if (!isSubset(child, parent)) return
       inside++
       const [own, wider] = [compileGrant(child), compileGrant(parent)]
@@ -175,15 +185,39 @@ test('a grant inside another never covers a call that the other does not', () =>
 test('a grant is inside itself, and inside one with more', () => {
   fc.assert(
     fc.property(grant, detail, (own, more) => {
-      assert.ok(isSubset(own, own))
-      assert.ok(isSubset(own, { ...own, details: [...own.details, more], expiresAt: own.expiresAt + 1 }))
+      const child = { ...own, delegable: Math.max(0, own.delegable - 1) }
+      assert.ok(isSubset(child, own))
+      assert.ok(isSubset(child, { ...own, details: [...own.details, more], expiresAt: own.expiresAt + 1 }))
     }),
   )
 })
 
 test('a child without the limit of its parent is not inside it', () => {
-  const parent: Grant = { id: 'g', task: 't', details: [], budget: { calls: 5 }, expiresAt: 5 }
-  assert.equal(isSubset({ ...parent, budget: {} }, parent), false)
-  assert.equal(isSubset({ ...parent, budget: { calls: 6 } }, parent), false)
-  assert.equal(isSubset({ ...parent, expiresAt: 6 }, parent), false)
+  const parent: Grant = {
+    id: 'g',
+    task: 't',
+    details: [],
+    budget: { calls: 5 },
+    subjectArguments: ['patient'],
+    costs: { 's/a': 2 },
+    delegable: 2,
+    delegates: ['sub'],
+    parent: undefined,
+    expiresAt: 5,
+  }
+  const child = { ...parent, delegable: 1 }
+  assert.ok(isSubset(child, parent))
+  const wider: Partial<Grant>[] = [
+    { budget: {} },
+    { budget: { calls: 6 } },
+    { expiresAt: 6 },
+    { delegable: 2 },
+    { delegates: ['sub', 'other'] },
+    { delegates: ['*'] },
+    { subjectArguments: [] },
+    { costs: {} },
+    { costs: { 's/a': 1 } },
+  ]
+  for (const change of wider)
+    assert.equal(isSubset({ ...child, ...change }, parent), false, JSON.stringify(change))
 })

@@ -1,16 +1,27 @@
 import type { Budget, Constraints, Grant, GrantDetail } from '../model/grant.ts'
+import { DIMENSIONS } from '../model/grant.ts'
 import { isAmbiguousPath } from './ambiguous-path.ts'
 import { narrower } from './constraints.ts'
 
-type Bounds = Pick<Grant, 'details' | 'budget' | 'expiresAt'>
+type Bounds = Omit<Grant, 'id' | 'task' | 'parent'>
 
 /** True when everything `child` allows, `parent` allows too. What cannot be shown is false. */
-export function isSubset(child: Bounds, parent: Bounds): boolean {
-  return (
-    child.expiresAt <= parent.expiresAt &&
-    budgetWithin(child.budget, parent.budget) &&
-    child.details.every((detail) => parent.details.some((wider) => detailWithin(detail, wider)))
-  )
+export const isSubset = (child: Bounds, parent: Bounds): boolean => widens(child, parent) === undefined
+
+/** Where a child would allow more than its parent, in words for a person; undefined when it nowhere does. */
+export function widens(child: Bounds, parent: Bounds): string | undefined {
+  if (child.expiresAt > parent.expiresAt) return 'it would outlive it'
+  const over = DIMENSIONS.find((dimension) => !within(child.budget, parent.budget, dimension))
+  if (over) return `its budget of ${over} is larger`
+  const outside = child.details.find((detail) => !parent.details.some((wider) => detailWithin(detail, wider)))
+  if (outside) return `${outside.kind} ${outside.server}/${outside.name.slice(0, 100)} is not covered`
+  if (child.delegable > Math.max(0, parent.delegable - 1)) return 'it could be handed on further'
+  if (!parent.delegates.includes('*') && !child.delegates.every((name) => parent.delegates.includes(name)))
+    return 'it could be handed to others'
+  if (!parent.subjectArguments.every((name) => child.subjectArguments.includes(name)))
+    return 'it would count fewer subjects'
+  const cheaper = Object.entries(parent.costs).some(([tool, cost]) => (child.costs[tool] ?? 0) < cost)
+  return cheaper ? 'its calls would cost less' : undefined
 }
 
 function detailWithin(a: GrantDetail, b: GrantDetail): boolean {
@@ -40,8 +51,7 @@ const constraintsWithin = (a: Constraints, b: Constraints): boolean =>
     return own !== undefined && narrower(own, wider)
   })
 
-const budgetWithin = (a: Budget, b: Budget): boolean =>
-  (['calls', 'bytes'] as const).every((dimension) => {
-    const limit = b[dimension]
-    return limit === undefined || (a[dimension] ?? Number.POSITIVE_INFINITY) <= limit
-  })
+const within = (a: Budget, b: Budget, dimension: (typeof DIMENSIONS)[number]): boolean => {
+  const limit = b[dimension]
+  return limit === undefined || (a[dimension] ?? Number.POSITIVE_INFINITY) <= limit
+}

@@ -1,24 +1,47 @@
-import type { Grant, Spent } from '../model/grant.ts'
+import type { Budget, Dimension, Grant, Spent } from '../model/grant.ts'
+import { DIMENSIONS, NOTHING_SPENT } from '../model/grant.ts'
 import type { Reason } from '../model/reasons.ts'
 import { reason } from '../model/reasons.ts'
 import type { Store } from '../store/store.ts'
 
 const INDEX = 'budget_index'
 
-/** Of a log entry, what counts for a budget. */
-export interface BudgetEntry {
-  readonly grant: string | undefined
+/** What one call takes. `subjects` are tags, one for each distinct value it names; the values themselves are not kept. */
+export interface Cost {
   readonly calls: number
+  readonly writes: number
+  readonly spend: number
+  readonly subjects: readonly string[]
+}
+
+/** Of a log entry, what counts for a budget. */
+export interface BudgetEntry extends Cost {
+  readonly grant: string | undefined
   readonly bytes: number
 }
 
+interface Account {
+  calls: number
+  writes: number
+  bytes: number
+  spend: number
+  readonly subjects: Set<string>
+  /** Per grant handed on: its whole budget while it lives, and what it really spent after its end. */
+  readonly drawn: Map<string, Budget>
+  dirty: boolean
+}
+
+/** What is written down of an account: {@link Spent} with the subjects by tag. */
+type Written = Omit<Spent, 'subjects'> & { readonly subjects: readonly string[] }
+
 /**
- * What grants have spent. Reserving is synchronous, so racing calls cannot overspend. The store is told now and then, together with the
- * log index up to which the counts hold, and the log tells the rest after a crash.
+ * What grants have spent. Reserving is synchronous, so racing calls cannot overspend, and what a grant hands on counts as spent by it
+ * while it lives. The store is told now and then, together with the log index up to which the counts hold; the log tells the rest after a
+ * crash.
  */
 export class Budgets {
   readonly #store: Store
-  readonly #spent = new Map<string, { calls: number; bytes: number; dirty: boolean }>()
+  readonly #accounts = new Map<string, Account>()
   #writing: Promise<void> | undefined
 
   constructor(store: Store) {
@@ -30,11 +53,20 @@ export class Budgets {
     const rows = await this.#store.db
       .selectFrom('grants')
       .innerJoin('tasks', 'tasks.id', 'grants.task_id')
-      .select(['grants.id', 'grants.spent_calls', 'grants.spent_bytes'])
-      .where('tasks.state', '=', 'open')
+      .select(['grants.id', 'grants.spent', 'grants.budget', 'grants.parent_id', 'tasks.state'])
       .execute()
-    for (const row of rows)
-      this.#spent.set(row.id, { calls: row.spent_calls, bytes: row.spent_bytes, dirty: false })
+    const isLive = (state: string) => state === 'open' || state === 'paused'
+    for (const row of rows) if (isLive(row.state)) this.#accounts.set(row.id, read(row.spent))
+    for (const row of rows) {
+      const parent = row.parent_id === null ? undefined : this.#accounts.get(row.parent_id)
+      const { subjects, ...spent } = JSON.parse(row.spent) as Partial<Written>
+      parent?.drawn.set(
+        row.id,
+        isLive(row.state)
+          ? (JSON.parse(row.budget) as Budget)
+          : { ...spent, subjects: subjects?.length ?? 0 },
+      )
+    }
     const mark = await this.#store.db
       .selectFrom('epochs')
       .select('epoch')
@@ -45,52 +77,75 @@ export class Budgets {
 
   /** Counts an entry at or after the index that {@link load} returned. */
   replay(entry: BudgetEntry): void {
-    const spent = entry.grant === undefined ? undefined : this.#spent.get(entry.grant)
-    if (!spent) return
-    spent.calls += entry.calls
-    spent.bytes += entry.bytes
-    spent.dirty = true
+    const account = entry.grant === undefined ? undefined : this.#accounts.get(entry.grant)
+    if (!account) return
+    take(account, entry)
+    account.bytes += entry.bytes
   }
 
-  /** Takes calls from the budget, or says which dimension is spent. */
-  reserve(grant: Grant, cost: { calls: number }): Reason | undefined {
-    const spent = this.#of(grant.id)
-    const { calls, bytes } = grant.budget
-    if (calls !== undefined && spent.calls + cost.calls > calls)
-      return reason('BUDGET_SPENT', { limit: calls, dimension: 'calls' })
-    if (bytes !== undefined && spent.bytes >= bytes)
-      return reason('BUDGET_SPENT', { limit: bytes, dimension: 'bytes' })
-    if (cost.calls > 0) {
-      spent.calls += cost.calls
-      spent.dirty = true
+  /** Takes a call from the budget, or says which dimension is spent. */
+  reserve(grant: Grant, cost: Cost): Reason | undefined {
+    const account = this.#of(grant.id)
+    const subjects = cost.subjects.filter((tag) => !account.subjects.has(tag)).length
+    const wanted: Budget = { calls: cost.calls, writes: cost.writes, spend: cost.spend, subjects }
+    for (const dimension of DIMENSIONS) {
+      const limit = grant.budget[dimension]
+      if (limit === undefined) continue
+      const before = this.#used(account, dimension)
+      const more = wanted[dimension] ?? 0
+      // Of bytes only what is over is known: how large an answer will be, nobody can say.
+      if (dimension === 'bytes' ? before >= limit : more > 0 && before + more > limit)
+        return reason('BUDGET_SPENT', { limit, dimension })
     }
+    take(account, cost)
     return undefined
   }
 
-  /** Gives back what a call took that was not made. */
-  release(grantId: string, cost: { calls: number }): void {
-    const spent = this.#spent.get(grantId)
-    if (!spent) return
-    spent.calls -= cost.calls
-    spent.dirty = true
+  /** Gives back what a call took that was not made. Subjects stay counted: they may have been counted before. */
+  release(grantId: string, cost: Cost): void {
+    const account = this.#accounts.get(grantId)
+    if (account) take(account, { calls: -cost.calls, writes: -cost.writes, spend: -cost.spend, subjects: [] })
   }
 
   /** Counts what went to the agent. A grant that is forgotten already counts nothing. */
   settle(grantId: string, used: { bytes: number }): void {
-    const spent = this.#spent.get(grantId)
-    if (!spent || used.bytes === 0) return
-    spent.bytes += used.bytes
-    spent.dirty = true
+    const account = this.#accounts.get(grantId)
+    if (!account || used.bytes === 0) return
+    account.bytes += used.bytes
+    account.dirty = true
+  }
+
+  /** What is left of a grant's budget, what it handed on taken off. Without a limit there is none. */
+  remaining(grant: Grant): Budget {
+    const account = this.#of(grant.id)
+    return Object.fromEntries(
+      DIMENSIONS.flatMap((dimension) => {
+        const limit = grant.budget[dimension]
+        return limit === undefined ? [] : [[dimension, Math.max(0, limit - this.#used(account, dimension))]]
+      }),
+    )
+  }
+
+  /** Draws the whole budget of a new grant from the one it hangs below. The caller has checked that so much is left. */
+  draw(parent: string, child: Grant): void {
+    this.#of(parent).drawn.set(child.id, child.budget)
   }
 
   spent(grantId: string): Spent {
-    const { calls, bytes } = this.#spent.get(grantId) ?? { calls: 0, bytes: 0 }
-    return { calls, bytes }
+    const account = this.#accounts.get(grantId)
+    if (!account) return NOTHING_SPENT
+    return Object.fromEntries(
+      DIMENSIONS.map((dimension) => [dimension, this.#used(account, dimension)]),
+    ) as unknown as Spent
   }
 
-  /** For a grant whose task has ended. */
-  forget(grantId: string): void {
-    this.#spent.delete(grantId)
+  /** The grant's task has ended: what it did not spend goes back to the one above. @returns what to write down for good */
+  end(grant: Pick<Grant, 'id' | 'parent'>): string {
+    const spent = this.spent(grant.id)
+    const account = this.#of(grant.id)
+    this.#accounts.delete(grant.id)
+    if (grant.parent !== undefined) this.#accounts.get(grant.parent)?.drawn.set(grant.id, spent)
+    return write(account, spent)
   }
 
   /**
@@ -99,29 +154,26 @@ export class Budgets {
    */
   async flush(index: number): Promise<void> {
     while (this.#writing !== undefined) await this.#writing.catch(() => {})
-    const dirty = [...this.#spent].filter(([, spent]) => spent.dirty)
+    const dirty = [...this.#accounts].filter(([, account]) => account.dirty)
     if (dirty.length === 0) return
-    const counts = dirty.map(([id, { calls, bytes }]) => ({ id, calls, bytes }))
-    for (const [, spent] of dirty) spent.dirty = false
+    // What was handed on is not written here: it is counted again from the grants it went to.
+    const counts = dirty.map(([id, account]) => ({ id, spent: write(account, account) }))
+    for (const [, account] of dirty) account.dirty = false
     this.#writing = this.#write(counts, index)
     try {
       await this.#writing
     } catch (error) {
-      for (const [, spent] of dirty) spent.dirty = true
+      for (const [, account] of dirty) account.dirty = true
       throw error
     } finally {
       this.#writing = undefined
     }
   }
 
-  #write(counts: readonly ({ id: string } & Spent)[], index: number): Promise<void> {
+  #write(counts: readonly { id: string; spent: string }[], index: number): Promise<void> {
     return this.#store.transaction(async (tx) => {
-      for (const { id, calls, bytes } of counts) {
-        await tx
-          .updateTable('grants')
-          .set({ spent_calls: calls, spent_bytes: bytes })
-          .where('id', '=', id)
-          .execute()
+      for (const { id, spent } of counts) {
+        await tx.updateTable('grants').set({ spent }).where('id', '=', id).execute()
       }
       await tx
         .insertInto('epochs')
@@ -131,12 +183,39 @@ export class Budgets {
     })
   }
 
-  #of(grantId: string): { calls: number; bytes: number; dirty: boolean } {
-    let spent = this.#spent.get(grantId)
-    if (!spent) {
-      spent = { calls: 0, bytes: 0, dirty: false }
-      this.#spent.set(grantId, spent)
-    }
-    return spent
+  #used(account: Account, dimension: Dimension): number {
+    let used = dimension === 'subjects' ? account.subjects.size : account[dimension]
+    for (const drawn of account.drawn.values()) used += drawn[dimension] ?? 0
+    return used
   }
+
+  #of(grantId: string): Account {
+    let account = this.#accounts.get(grantId)
+    if (!account) {
+      account = read('{}')
+      this.#accounts.set(grantId, account)
+    }
+    return account
+  }
+}
+
+function take(account: Account, { calls, writes, spend, subjects }: Cost): void {
+  if (calls === 0 && writes === 0 && spend === 0 && subjects.length === 0) return
+  account.calls += calls
+  account.writes += writes
+  account.spend += spend
+  for (const tag of subjects) account.subjects.add(tag)
+  account.dirty = true
+}
+
+function read(spent: string): Account {
+  const { calls = 0, writes = 0, bytes = 0, spend = 0, subjects = [] } = JSON.parse(spent) as Partial<Written>
+  return { calls, writes, bytes, spend, subjects: new Set(subjects), drawn: new Map(), dirty: false }
+}
+
+function write(
+  { subjects }: Pick<Account, 'subjects'>,
+  { calls, writes, bytes, spend }: Omit<Spent, 'subjects'>,
+): string {
+  return JSON.stringify({ bytes, calls, spend, subjects: [...subjects], writes } satisfies Written)
 }

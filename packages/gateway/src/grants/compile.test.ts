@@ -6,7 +6,18 @@ import { compileGrant } from './compile.ts'
 import { detailsOf, mayOpen, openableBy, templateProblems } from './templates.ts'
 
 const grantOf = (...details: GrantDetail[]) =>
-  compileGrant({ id: 'g', task: 't', details, budget: {}, expiresAt: 1 })
+  compileGrant({
+    id: 'g',
+    task: 't',
+    details,
+    budget: {},
+    subjectArguments: [],
+    costs: {},
+    delegable: 0,
+    delegates: [],
+    parent: undefined,
+    expiresAt: 1,
+  })
 
 const call = (change: Partial<Action>): Action => ({
   protocol: 'mcp',
@@ -130,5 +141,5 @@ test('a template whose constraints nothing can satisfy is told of where it stand
       (path) => `tasks.${path}`,
     ),
   )
-  assert.equal(detailsOf(templates.t as never).length, 2)
+  assert.equal(detailsOf(templates.t as never, undefined).length, 2)
 })

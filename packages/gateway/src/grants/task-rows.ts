@@ -3,6 +3,8 @@ import type { Budget, Grant, GrantDetail } from '../model/grant.ts'
 import type { Task, TaskEnd } from '../model/task.ts'
 import type { GrantRow, TaskRow } from '../store/schema.ts'
 
+type Terms = Pick<Grant, 'subjectArguments' | 'costs' | 'delegates'>
+
 export const taskOf = (row: TaskRow): Task => ({
   id: row.id,
   agent: row.agent_id,
@@ -10,12 +12,16 @@ export const taskOf = (row: TaskRow): Task => ({
   template: row.template,
   purpose: row.purpose,
   onBehalfOf: row.on_behalf_of,
+  vouched: row.vouched,
   subject: row.subject ?? undefined,
   state: row.state,
   end: (row.end_reason as TaskEnd | null) ?? undefined,
   openedAt: row.opened_at,
   expiresAt: row.expires_at,
   idleMs: row.idle_ms,
+  parent: row.parent_id ?? undefined,
+  lineage: row.lineage,
+  txn: row.txn,
 })
 
 export const rowOf = (task: Task): TaskRow => ({
@@ -25,6 +31,7 @@ export const rowOf = (task: Task): TaskRow => ({
   template: task.template,
   purpose: task.purpose,
   on_behalf_of: task.onBehalfOf,
+  vouched: task.vouched,
   subject: task.subject ?? null,
   state: 'open',
   end_reason: null,
@@ -33,6 +40,9 @@ export const rowOf = (task: Task): TaskRow => ({
   idle_ms: task.idleMs,
   last_used_at: task.openedAt,
   closed_at: null,
+  parent_id: task.parent ?? null,
+  lineage: task.lineage,
+  txn: task.txn,
 })
 
 export const grantOf = (row: GrantRow): Grant => ({
@@ -40,15 +50,23 @@ export const grantOf = (row: GrantRow): Grant => ({
   task: row.task_id,
   details: JSON.parse(row.details) as GrantDetail[],
   budget: JSON.parse(row.budget) as Budget,
+  ...(JSON.parse(row.terms) as Terms),
+  delegable: row.delegable,
+  parent: row.parent_id ?? undefined,
   expiresAt: row.expires_at,
 })
 
-export const grantRow = (grant: Grant): GrantRow => ({
-  id: grant.id,
-  task_id: grant.task,
-  details: canonicalize(grant.details),
-  budget: canonicalize(grant.budget),
-  spent_calls: 0,
-  spent_bytes: 0,
-  expires_at: grant.expiresAt,
-})
+export const grantRow = (grant: Grant): GrantRow => {
+  const { subjectArguments, costs, delegates } = grant
+  return {
+    id: grant.id,
+    task_id: grant.task,
+    details: canonicalize(grant.details),
+    budget: canonicalize(grant.budget),
+    spent: '{}',
+    terms: canonicalize({ subjectArguments, costs, delegates } satisfies Terms),
+    delegable: grant.delegable,
+    parent_id: grant.parent ?? null,
+    expires_at: grant.expiresAt,
+  }
+}

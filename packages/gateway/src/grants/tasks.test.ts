@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test'
 import { TaskTemplateSchema } from '../config/schema.ts'
 import type { LogEvent } from '../model/evidence.ts'
 import { AuditUnavailable } from '../model/evidence.ts'
+import { NOTHING_SPENT } from '../model/grant.ts'
 import { Refusal } from '../model/refusal.ts'
 import { localBus } from '../store/local-bus.ts'
 import type { Store } from '../store/store.ts'
@@ -12,6 +13,7 @@ import { Budgets } from './budgets.ts'
 import { Tasks } from './tasks.ts'
 
 const opener = { agent: 'agt_1', agentName: 'bot', instance: 'ins_1', sponsor: 'alice@example.org' }
+const ONE = { calls: 1, writes: 0, spend: 0, subjects: [] }
 const operator = { kind: 'operator', operator: 'alice' } as const
 
 const places: readonly TestStore[] = await testStores()
@@ -29,6 +31,8 @@ for (const place of places) {
     new Tasks({
       store,
       bus: localBus(),
+      budgets: new Budgets(store),
+      mayStart: async () => {},
       clock: { now: () => now },
       recorder: {
         append: async (event) => {
@@ -50,6 +54,7 @@ for (const place of places) {
       async onEnd(task) {
         if (endFails) throw new Error('a lease cannot be revoked')
         ended.push(task.id)
+        return true
       },
     })
 
@@ -62,6 +67,7 @@ for (const place of places) {
         agent_id: 'agt_1',
         task_id: task,
         jkt: 'k',
+        binding: 'dpop',
         expires_at: now + 1e6,
         revoked_at: null,
         created_at: now,
@@ -137,6 +143,9 @@ for (const place of places) {
     await assert.rejects(tasks.close(task.id, 'completed', operator), /lease/)
     endFails = false
     assert.equal(tasks.live(task.id), undefined)
+    assert.equal((await tasks.get(task.id))?.state, 'closing')
+    assert.ok((await tasks.unfinished()).includes(task.id))
+    await tasks.finish(task.id)
     assert.equal((await tasks.get(task.id))?.state, 'closed')
   })
 
@@ -178,16 +187,16 @@ for (const place of places) {
     const { grant } = await tasks.open(opener, { template: 'work' })
     const budgets = new Budgets(store)
     await budgets.load()
-    assert.equal(budgets.reserve(grant, { calls: 1 }), undefined)
+    assert.equal(budgets.reserve(grant, ONE), undefined)
     await budgets.flush(7)
-    assert.equal(budgets.reserve(grant, { calls: 1 }), undefined)
+    assert.equal(budgets.reserve(grant, ONE), undefined)
     const later = new Budgets(store)
     assert.equal(await later.load(), 7)
-    later.replay({ grant: grant.id, calls: 1, bytes: 0 })
-    assert.deepEqual(later.spent(grant.id), { calls: 2, bytes: 0 })
-    assert.equal(later.reserve(grant, { calls: 1 }), undefined)
-    assert.equal(later.reserve(grant, { calls: 1 })?.code, 'BUDGET_SPENT')
-    later.release(grant.id, { calls: 1 })
-    assert.equal(later.reserve(grant, { calls: 1 }), undefined)
+    later.replay({ ...ONE, grant: grant.id, bytes: 0 })
+    assert.deepEqual(later.spent(grant.id), { ...NOTHING_SPENT, calls: 2 })
+    assert.equal(later.reserve(grant, ONE), undefined)
+    assert.equal(later.reserve(grant, ONE)?.code, 'BUDGET_SPENT')
+    later.release(grant.id, ONE)
+    assert.equal(later.reserve(grant, ONE), undefined)
   })
 }

@@ -3,31 +3,34 @@ import { durationMs } from '../config/schema.ts'
 import type { Clock } from '../lib/clock.ts'
 import { newId } from '../lib/id.ts'
 import type { LogActor, LogEvent, Recorder } from '../model/evidence.ts'
-import type { Grant } from '../model/grant.ts'
+import type { Budget, Grant } from '../model/grant.ts'
+import { DIMENSIONS } from '../model/grant.ts'
+import type { JsonObject } from '../model/json.ts'
+import { childLineage, idsOf, rootLineage } from '../model/lineage.ts'
 import type { Principal } from '../model/principal.ts'
 import { refuse } from '../model/refusal.ts'
 import type { Task, TaskEnd } from '../model/task.ts'
 import type { Bus } from '../store/bus.ts'
 import type { Store } from '../store/store.ts'
+import type { Budgets } from './budgets.ts'
+import type { ChildRequest } from './child-grant.ts'
+import { childGrant } from './child-grant.ts'
 import type { CompiledGrant } from './compile.ts'
 import { compileGrant } from './compile.ts'
+import type { Opener, OpenInput } from './task-input.ts'
+import { line, personOf } from './task-input.ts'
 import { grantOf, grantRow, rowOf, taskOf } from './task-rows.ts'
 import type { Templates } from './templates.ts'
 import { detailsOf, openableBy } from './templates.ts'
 
-/** Who opens a task: verified, never taken from the request. */
-export type Opener = Pick<Principal, 'agent' | 'agentName' | 'instance' | 'sponsor'>
-
-export interface OpenInput {
-  readonly template: string
-  readonly purpose?: string | undefined
-  readonly subject?: string | undefined
-  readonly on_behalf_of?: string | undefined
-}
-
 export interface LiveTask {
   readonly task: Task
   readonly grant: CompiledGrant
+}
+
+interface Held extends LiveTask {
+  lastUsedAt: number
+  flushedAt: number
 }
 
 interface TaskDeps {
@@ -35,19 +38,30 @@ interface TaskDeps {
   readonly recorder: Recorder
   readonly bus: Bus
   readonly clock: Clock
+  readonly budgets: Budgets
   templates(): Templates
-  /** Ends what the task holds: tokens in memory, leases, open calls, child processes. Awaited before a close is answered. */
-  onEnd(task: Task, end: TaskEnd): Promise<void>
+  /** @throws Refusal when the agent may not start anything new: its review is overdue, or its sponsor has left */
+  mayStart(agent: string): Promise<void>
+  /**
+   * Ends what the task holds: tokens in memory, open calls, child processes, leases. Awaited before a close is answered.
+   * @returns false while a credential may still be good
+   */
+  onEnd(task: Task, end: TaskEnd): Promise<boolean>
 }
 
 const FLUSH_MS = 5000
 /** More open tasks than this for one instance are a leak or an attack on memory. */
 const MAX_OPEN = 1000
+const LIVING = ['open', 'paused'] as const
 
-/** Tasks and their grants. Live ones are in memory; every other process learns of an end through the bus. */
+/**
+ * Tasks and their grants. Live ones are in memory; every other process learns of a change through the bus.
+ * open ⇄ paused → closing → closed. Entering `closing` is where tokens die and calls are refused, for the whole subtree at once; `closed`
+ * follows when every credential is revoked or has lapsed.
+ */
 export class Tasks {
   readonly #d: TaskDeps
-  readonly #live = new Map<string, LiveTask & { lastUsedAt: number; flushedAt: number }>()
+  readonly #live = new Map<string, Held>()
   /** Ends under way, so that a second caller waits for the same one. */
   readonly #closing = new Map<string, Promise<Task>>()
   /** Ends that the store did not take yet. They are admitted no more and closed again by {@link expireDue}. */
@@ -72,15 +86,15 @@ export class Tasks {
     this.#unsubscribe()
   }
 
-  /** Brings open tasks into memory after a start. */
+  /** Brings tasks that are not over into memory after a start. */
   async load(): Promise<void> {
     const { db } = this.#d.store
-    const tasks = await db.selectFrom('tasks').selectAll().where('state', '=', 'open').execute()
+    const tasks = await db.selectFrom('tasks').selectAll().where('state', 'in', LIVING).execute()
     const grants = await db
       .selectFrom('grants')
       .innerJoin('tasks', 'tasks.id', 'grants.task_id')
       .selectAll('grants')
-      .where('tasks.state', '=', 'open')
+      .where('tasks.state', 'in', LIVING)
       .execute()
     const byTask = new Map(grants.map((row) => [row.task_id, row]))
     for (const row of tasks) {
@@ -89,56 +103,196 @@ export class Tasks {
     }
   }
 
-  /** @throws Refusal TASK_TEMPLATE_UNKNOWN or TASK_INPUT_INVALID */
-  async open(opener: Opener, input: OpenInput): Promise<{ task: Task; grant: Grant }> {
+  /** @param signedIn the person, when it was them who let the agent act. @throws Refusal TASK_TEMPLATE_UNKNOWN, TASK_INPUT_INVALID, AGENT_* */
+  async open(opener: Opener, input: OpenInput, signedIn?: string): Promise<{ task: Task; grant: Grant }> {
     const template = await this.#template(opener, input.template)
+    await this.#d.mayStart(opener.agent)
     this.#assertRoom(opener.instance)
     const now = this.#d.clock.now()
+    const id = newId('tsk', now)
+    const subject = input.subject === undefined ? undefined : line(input.subject, 'subject')
     const task: Task = {
-      id: newId('tsk', now),
+      id,
       agent: opener.agent,
       instance: opener.instance,
       template: input.template,
       purpose: line(input.purpose ?? template.purpose, 'purpose'),
-      onBehalfOf: line(input.on_behalf_of ?? opener.sponsor, 'on_behalf_of'),
-      subject: input.subject === undefined ? undefined : line(input.subject, 'subject'),
+      ...personOf(opener, input, signedIn),
+      subject,
       state: 'open',
       end: undefined,
       openedAt: now,
       expiresAt: now + durationMs(template.lifetime),
       idleMs: durationMs(template.idle),
+      parent: undefined,
+      lineage: rootLineage(id),
+      txn: id,
     }
-    const { calls, bytes } = template.budget
     const grant: Grant = {
       id: newId('grt', now),
-      task: task.id,
-      details: detailsOf(template),
-      budget: { ...(calls === undefined ? {} : { calls }), ...(bytes === undefined ? {} : { bytes }) },
+      task: id,
+      details: detailsOf(template, subject),
+      ...termsOf(template),
+      parent: undefined,
       expiresAt: task.expiresAt,
     }
     await this.#d.recorder.append({
       type: 'task.opened',
       actor: actorOf(opener),
-      task: task.id,
+      task: id,
       grant: grant.id,
       data: {
         template: task.template,
         purpose: task.purpose,
         on_behalf_of: task.onBehalfOf,
-        ...(task.subject === undefined ? {} : { subject: task.subject }),
+        vouched: task.vouched,
+        ...(subject === undefined ? {} : { subject }),
         expires_at: task.expiresAt,
       },
     })
-    await this.#d.store.transaction(async (tx) => {
-      await tx.insertInto('tasks').values(rowOf(task)).execute()
-      await tx.insertInto('grants').values(grantRow(grant)).execute()
-    })
-    this.#keep(task, grant, now)
+    await this.#insert(task, grant)
     return { task, grant }
   }
 
   /**
-   * Ends a task; a second end changes nothing. When this resolves, its tokens are revoked, its open calls aborted and its leases closed.
+   * Hands a part of a task to a sub-agent: a task of its own below it, which ends with it.
+   * @throws Refusal TASK_UNKNOWN, DELEGATION_*, TASK_INPUT_INVALID, AGENT_*
+   */
+  async delegate(
+    by: Pick<Principal, 'agent' | 'instance'>,
+    parentId: string,
+    to: Opener,
+    request: ChildRequest & { readonly purpose?: string | undefined },
+  ): Promise<{ task: Task; grant: Grant }> {
+    await this.#d.mayStart(to.agent)
+    this.#assertRoom(to.instance)
+    const parent = this.live(parentId)
+    if (parent?.task.instance !== by.instance) return refuse('TASK_UNKNOWN', { task: parentId.slice(0, 40) })
+    const now = this.#d.clock.now()
+    const id = newId('tsk', now)
+    const { agentName } = to
+    const { template } = parent.task
+    const purpose = line(request.purpose ?? parent.task.purpose, 'purpose')
+    const remaining = this.#d.budgets.remaining(parent.grant)
+    const ids = { grant: newId('grt', now), task: id }
+    const grant = childGrant(ids, parent.grant, remaining, { agentName, template }, request)
+    const task: Task = {
+      ...parent.task,
+      id,
+      agent: to.agent,
+      instance: to.instance,
+      purpose,
+      openedAt: now,
+      expiresAt: grant.expiresAt,
+      parent: parent.task.id,
+      lineage: childLineage(parent.task.lineage, id),
+    }
+    // Nothing yielded since the remainder was read, so two children never draw the same part of it.
+    this.#d.budgets.draw(parent.grant.id, grant)
+    try {
+      await this.#d.recorder.append({
+        type: 'task.delegated',
+        actor: actorOf(by),
+        task: id,
+        grant: grant.id,
+        data: {
+          parent: parent.task.id,
+          to_agent: to.agent,
+          to_instance: to.instance,
+          purpose,
+          budget: { ...grant.budget } as JsonObject,
+          expires_at: task.expiresAt,
+        },
+      })
+      await this.#insert(task, grant)
+    } catch (error) {
+      this.#d.budgets.end(grant)
+      throw error
+    }
+    return { task, grant }
+  }
+
+  /**
+   * Adds the rights of another template to an open task (step-up). It lives no longer for it.
+   * @throws Refusal TASK_UNKNOWN, STEP_UP_NOT_ALLOWED, TASK_TEMPLATE_UNKNOWN, TASK_INPUT_INVALID, AGENT_*
+   */
+  async widen(opener: Opener, id: string, templateName: string): Promise<{ task: Task; grant: Grant }> {
+    const before = this.live(id)
+    if (before?.task.instance !== opener.instance) return refuse('TASK_UNKNOWN', { task: id.slice(0, 40) })
+    const { task } = before
+    const known = this.#d.templates()[task.template]?.step_up ?? []
+    // What a sub-agent has was decided by the task above it.
+    if (task.parent !== undefined || !known.includes(templateName)) {
+      await this.#refused(opener, templateName, 'STEP_UP_NOT_ALLOWED', id)
+      refuse('STEP_UP_NOT_ALLOWED', { template: task.template, wanted: templateName.slice(0, 60) })
+    }
+    const template = await this.#template(opener, templateName)
+    await this.#d.mayStart(opener.agent)
+    const { budget, subjectArguments, costs } = termsOf(template)
+    const { covers: _, allowsName: __, servers: ___, ...plain } = before.grant
+    const grant: Grant = {
+      ...plain,
+      details: [...plain.details, ...detailsOf(template, task.subject)],
+      budget: sum(plain.budget, budget),
+      subjectArguments: [...new Set([...plain.subjectArguments, ...subjectArguments])],
+      costs: { ...costs, ...plain.costs },
+    }
+    await this.#d.recorder.append({
+      type: 'grant.widened',
+      actor: actorOf(opener),
+      task: id,
+      grant: grant.id,
+      data: { template: templateName, budget: { ...grant.budget } as JsonObject },
+    })
+    const { details, budget: text, terms } = grantRow(grant)
+    await this.#d.store.transaction(async (tx) => {
+      await assertOpen(tx, id)
+      await tx
+        .updateTable('grants')
+        .set({ details, budget: text, terms })
+        .where('id', '=', grant.id)
+        .execute()
+    })
+    this.#keep(task, grant, this.#d.clock.now())
+    await this.#d.bus.publish({ topic: 'task', id })
+    return { task, grant }
+  }
+
+  /** Calls of the task and of what hangs below it are refused until it is resumed; leases are kept. @throws Refusal TASK_UNKNOWN, TASK_CLOSED */
+  pause(id: string, by: LogActor): Promise<Task> {
+    return this.#switch(id, 'open', 'paused', by)
+  }
+
+  resume(id: string, by: LogActor): Promise<Task> {
+    return this.#switch(id, 'paused', 'open', by)
+  }
+
+  async #switch(id: string, from: 'open' | 'paused', to: 'open' | 'paused', by: LogActor): Promise<Task> {
+    const task = await this.get(id)
+    if (!task) return refuse('TASK_UNKNOWN', { task: id.slice(0, 40) })
+    if (task.state === to) return task
+    if (task.state !== from) refuse('TASK_CLOSED', { end: task.end ?? 'closing' })
+    await this.#d.recorder.append({
+      type: to === 'paused' ? 'task.paused' : 'task.resumed',
+      actor: by,
+      task: id,
+      data: {},
+    })
+    const { numUpdatedRows } = await this.#d.store.db
+      .updateTable('tasks')
+      .set({ state: to, ...(to === 'open' ? { last_used_at: this.#d.clock.now() } : {}) })
+      .where('id', '=', id)
+      .where('state', '=', from)
+      .executeTakeFirst()
+    if (numUpdatedRows !== 1n) refuse('TASK_CLOSED', { end: 'meanwhile' })
+    await this.#recheck(id)
+    await this.#d.bus.publish({ topic: 'task', id })
+    return { ...task, state: to }
+  }
+
+  /**
+   * Ends a task and its subtree; a second end changes nothing. When this resolves, their tokens are revoked and their open calls aborted;
+   * the task is `closed` when every credential is revoked, and `closing` while one is tried again.
    * @throws Refusal TASK_UNKNOWN; AuditUnavailable when it ended but the log could not take it yet
    */
   close(id: string, end: TaskEnd, actor: LogActor): Promise<Task> {
@@ -151,62 +305,120 @@ export class Tasks {
 
   async #close(id: string, end: TaskEnd, actor: LogActor): Promise<Task> {
     const live = this.#live.get(id)
-    // From here on no call is admitted, even while the log and the store are still being told.
+    // From here on no call of it or below it is admitted, even while the log and the store are still being told.
     this.#live.delete(id)
     if (live) this.#unfinished.set(id, { end, actor })
     const task = await this.get(id)
     if (!task) return refuse('TASK_UNKNOWN', { task: id.slice(0, 40) })
-    if (task.state === 'closed') {
+    if (task.state === 'closing' || task.state === 'closed') {
       this.#unfinished.delete(id)
       return task
     }
     this.#unfinished.set(id, { end, actor })
-    const event: LogEvent = { type: 'task.closed', actor, task: id, data: { end } }
+    const event: LogEvent = { type: 'task.closing', actor, task: id, data: { end } }
     const [recorded] = await Promise.allSettled([this.#d.recorder.append(event)])
     // Ending is the safe side, so it happens even when the log cannot take it; the entry follows when it can.
     if (recorded.status === 'rejected') this.#unrecorded.push(event)
-    const won = await this.#closeRow(id, end, live?.lastUsedAt)
+    const ended = await this.#closeRows(task, end, live?.lastUsedAt)
     this.#unfinished.delete(id)
-    const closed: Task = { ...task, state: 'closed', end }
-    // Neither waits for the other: what is open here ends also when nobody else can be told.
-    await all([
-      this.#d.bus.publish({ topic: 'task', id }),
-      won ? this.#d.onEnd(closed, end) : Promise.resolve(),
-    ])
+    // The deepest first: what a sub-agent did not spend goes back up.
+    const deepestFirst = ended.toSorted((a, b) => b.lineage.length - a.lineage.length)
+    await all(deepestFirst.map((one) => this.#ended(one)))
     if (recorded.status === 'rejected') throw recorded.reason
-    return won ? closed : ((await this.get(id)) ?? closed)
+    return (await this.get(id)) ?? { ...task, state: 'closing', end }
   }
 
-  /** Compare-and-set, with the task's tokens in the same transaction. @returns whether this was the end that counts */
-  #closeRow(id: string, end: TaskEnd, lastUsedAt: number | undefined): Promise<boolean> {
+  /** Compare-and-set over the subtree, with its tokens in the same transaction. @returns the tasks for which this was the end that counts */
+  #closeRows(task: Task, end: TaskEnd, lastUsedAt: number | undefined): Promise<readonly Task[]> {
     const now = this.#d.clock.now()
     return this.#d.store.transaction(async (tx) => {
-      const { numUpdatedRows } = await tx
+      const rows = await tx
+        .selectFrom('tasks')
+        .selectAll()
+        .where('lineage', 'like', `${task.lineage}%`)
+        .where('state', 'in', LIVING)
+        .execute()
+      const ids = rows.map((row) => row.id)
+      if (!ids.includes(task.id)) return []
+      await tx
         .updateTable('tasks')
-        .set({
-          state: 'closed',
-          end_reason: end,
-          closed_at: now,
-          ...(lastUsedAt === undefined ? {} : { last_used_at: lastUsedAt }),
-        })
-        .where('id', '=', id)
-        .where('state', '=', 'open')
-        .executeTakeFirst()
+        .set({ state: 'closing', end_reason: 'parent' })
+        .where('id', 'in', ids)
+        .execute()
+      await tx
+        .updateTable('tasks')
+        .set({ end_reason: end, ...(lastUsedAt === undefined ? {} : { last_used_at: lastUsedAt }) })
+        .where('id', '=', task.id)
+        .execute()
       await tx
         .updateTable('tokens')
         .set({ revoked_at: now })
-        .where('task_id', '=', id)
+        .where('task_id', 'in', ids)
         .where('revoked_at', 'is', null)
         .execute()
-      return numUpdatedRows === 1n
+      return rows.map(taskOf).map((one) => ({
+        ...one,
+        state: 'closing' as const,
+        end: one.id === task.id ? end : 'parent',
+      }))
     })
   }
 
-  /** Ends every open task that matches, e.g. those of an agent or instance. Tries all of them, then throws the first error. */
+  /** What follows from an end that the store has taken. What is open here ends also when nobody else can be told. */
+  async #ended(task: Task): Promise<void> {
+    const grant = this.#live.get(task.id)?.grant ?? (await this.#grantOf(task.id))
+    this.#live.delete(task.id)
+    if (task.end === 'parent')
+      this.#unrecorded.push({
+        type: 'task.closing',
+        actor: { kind: 'gateway' },
+        task: task.id,
+        data: { end: 'parent' },
+      })
+    if (grant) {
+      const spent = this.#d.budgets.end(grant)
+      await this.#d.store.db.updateTable('grants').set({ spent }).where('id', '=', grant.id).execute()
+    }
+    const over = async () => {
+      if (await this.#d.onEnd(task, task.end ?? 'revoked')) await this.finish(task.id)
+    }
+    await all([this.#d.bus.publish({ topic: 'task', id: task.id }), over(), this.#recordMissing()])
+  }
+
+  /** Every credential of a task that was ending is gone: now it is closed. */
+  async finish(id: string): Promise<void> {
+    const { numUpdatedRows } = await this.#d.store.db
+      .updateTable('tasks')
+      .set({ state: 'closed', closed_at: this.#d.clock.now() })
+      .where('id', '=', id)
+      .where('state', '=', 'closing')
+      .executeTakeFirst()
+    if (numUpdatedRows !== 1n) return
+    const task = await this.get(id)
+    this.#unrecorded.push({
+      type: 'task.closed',
+      actor: { kind: 'gateway' },
+      task: id,
+      data: { end: task?.end ?? 'revoked' },
+    })
+    await this.#recordMissing()
+  }
+
+  /** Ids of tasks that are ending and wait for a credential. */
+  async unfinished(): Promise<readonly string[]> {
+    const rows = await this.#d.store.db
+      .selectFrom('tasks')
+      .select('id')
+      .where('state', '=', 'closing')
+      .execute()
+    return rows.map(({ id }) => id)
+  }
+
+  /** Ends every task that matches and is not over, e.g. those of an agent. Tries all of them, then throws the first error. */
   async closeWhere(matches: (task: Task) => boolean, end: TaskEnd, actor: LogActor): Promise<void> {
-    const open = await this.#d.store.db.selectFrom('tasks').selectAll().where('state', '=', 'open').execute()
+    const rows = await this.#d.store.db.selectFrom('tasks').selectAll().where('state', 'in', LIVING).execute()
     await all(
-      open
+      rows
         .map(taskOf)
         .filter(matches)
         .map((task) => this.close(task.id, end, actor)),
@@ -216,6 +428,13 @@ export class Tasks {
   async get(id: string): Promise<Task | undefined> {
     const row = await this.#d.store.db.selectFrom('tasks').selectAll().where('id', '=', id).executeTakeFirst()
     return row && taskOf(row)
+  }
+
+  /** A task of any state with its grant. */
+  async describe(id: string): Promise<{ task: Task; grant: Grant } | undefined> {
+    const task = await this.get(id)
+    const grant = task && (await this.#grantOf(id))
+    return grant && { task, grant }
   }
 
   /** Every task an agent ever opened. */
@@ -231,21 +450,32 @@ export class Tasks {
   /** The newest 1,000. */
   async list(filter: { open: boolean }): Promise<readonly Task[]> {
     let query = this.#d.store.db.selectFrom('tasks').selectAll().orderBy('opened_at', 'desc').limit(1000)
-    if (filter.open) query = query.where('state', '=', 'open')
+    if (filter.open) query = query.where('state', '!=', 'closed')
     return (await query.execute()).map(taskOf)
   }
 
-  /** From memory, so that it can be asked where nothing may wait. A task past its deadline or idle time is not live. */
+  /**
+   * From memory, so that it can be asked where nothing may wait. A task past its deadline or idle time, paused, or below one that is no
+   * longer live, is not live.
+   */
   live(id: string): LiveTask | undefined {
     const live = this.#live.get(id)
-    return live && endOf(live, this.#d.clock.now()) === undefined ? live : undefined
+    if (!live) return undefined
+    const now = this.#d.clock.now()
+    const stands = (one: Held | undefined) => one?.task.state === 'open' && endOf(one, now) === undefined
+    if (live.task.parent === undefined) return stands(live) ? live : undefined
+    return idsOf(live.task.lineage).every((each) => stands(this.#live.get(each))) ? live : undefined
   }
 
-  /** The task is in use. Does not wake one that was idle for too long. */
+  /** The task, and with it those above it, is in use. Does not wake one that was idle for too long. */
   touch(id: string): void {
+    const lineage = this.live(id)?.task.lineage
+    if (lineage === undefined) return
     const now = this.#d.clock.now()
-    const live = this.#live.get(id)
-    if (live && endOf(live, now) === undefined) live.lastUsedAt = now
+    for (const each of idsOf(lineage)) {
+      const live = this.#live.get(each)
+      if (live) live.lastUsedAt = now
+    }
   }
 
   /**
@@ -264,14 +494,7 @@ export class Tasks {
       else if (live.lastUsedAt > live.flushedAt && now - live.flushedAt >= FLUSH_MS) {
         live.flushedAt = now
         const used = { last_used_at: live.lastUsedAt }
-        work.push(
-          this.#d.store.db
-            .updateTable('tasks')
-            .set(used)
-            .where('id', '=', id)
-            .where('state', '=', 'open')
-            .execute(),
-        )
+        work.push(this.#d.store.db.updateTable('tasks').set(used).where('id', '=', id).execute())
       }
     }
     await all(work)
@@ -288,10 +511,34 @@ export class Tasks {
     }
   }
 
-  /** Another process may have ended the task. When this cannot be known, the bus is not alive and nothing is admitted. */
+  /** Another process may have changed the task. When this cannot be known, the bus is not alive and nothing is admitted. */
   async #recheck(id: string): Promise<void> {
-    const task = await this.get(id)
-    if (task?.state !== 'open') this.#live.delete(id)
+    const [task, grant] = await Promise.all([this.get(id), this.#grantOf(id)])
+    const held = this.#live.get(id)
+    if (!held) return
+    if (task && grant && (task.state === 'open' || task.state === 'paused')) {
+      const now = this.#d.clock.now()
+      this.#keep(task, grant, held.task.state === 'paused' ? now : held.lastUsedAt)
+    } else this.#live.delete(id)
+  }
+
+  async #grantOf(task: string): Promise<Grant | undefined> {
+    const row = await this.#d.store.db
+      .selectFrom('grants')
+      .selectAll()
+      .where('task_id', '=', task)
+      .executeTakeFirst()
+    return row && grantOf(row)
+  }
+
+  /** @throws Refusal TASK_CLOSED when the task above has ended meanwhile */
+  async #insert(task: Task, grant: Grant): Promise<void> {
+    await this.#d.store.transaction(async (tx) => {
+      if (task.parent !== undefined) await assertOpen(tx, task.parent)
+      await tx.insertInto('tasks').values(rowOf(task)).execute()
+      await tx.insertInto('grants').values(grantRow(grant)).execute()
+    })
+    this.#keep(task, grant, task.openedAt)
   }
 
   async #template(opener: Opener, name: string): Promise<TaskTemplate> {
@@ -299,16 +546,20 @@ export class Tasks {
     const known = openableBy(templates, opener.agentName)
     const template = known.includes(name) ? templates[name] : undefined
     if (template) return template
-    const asked = name.slice(0, 60).toWellFormed()
+    await this.#refused(opener, name, 'TASK_TEMPLATE_UNKNOWN')
+    return refuse('TASK_TEMPLATE_UNKNOWN', {
+      template: name.slice(0, 60).toWellFormed(),
+      agent: opener.agentName,
+      known: known.join(', ') || 'none',
+    })
+  }
+
+  async #refused(opener: Opener, template: string, code: string, task?: string): Promise<void> {
     await this.#d.recorder.append({
       type: 'task.refused',
       actor: actorOf(opener),
-      data: { template: asked, code: 'TASK_TEMPLATE_UNKNOWN' },
-    })
-    return refuse('TASK_TEMPLATE_UNKNOWN', {
-      template: asked,
-      agent: opener.agentName,
-      known: known.join(', ') || 'none',
+      ...(task === undefined ? {} : { task }),
+      data: { template: template.slice(0, 60).toWellFormed(), code },
     })
   }
 
@@ -324,20 +575,47 @@ export class Tasks {
   }
 }
 
-const actorOf = ({ agent, instance }: Opener): LogActor => ({ kind: 'agent', agent, instance })
-
-function endOf(live: { task: Task; lastUsedAt: number }, now: number): TaskEnd | undefined {
-  if (now >= live.task.expiresAt) return 'expired'
-  return now - live.lastUsedAt >= live.task.idleMs ? 'idle' : undefined
+async function assertOpen(tx: Parameters<Parameters<Store['transaction']>[0]>[0], id: string): Promise<void> {
+  const row = await tx.selectFrom('tasks').select('state').where('id', '=', id).executeTakeFirst()
+  if (row?.state !== 'open') refuse('TASK_CLOSED', { end: 'meanwhile' })
 }
 
-/** One line that reads as it is written: no control characters, line separators or marks that turn the direction of text. */
-function line(value: string, name: string): string {
-  const odd = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u
-  if (value.length === 0 || value.length > 200 || odd.test(value) || !value.isWellFormed()) {
-    refuse('TASK_INPUT_INVALID', { detail: `\`${name}\` must be one line of 1 to 200 characters` })
+function termsOf(
+  template: TaskTemplate,
+): Pick<Grant, 'budget' | 'subjectArguments' | 'costs' | 'delegable' | 'delegates'> {
+  return {
+    budget: Object.fromEntries(
+      DIMENSIONS.flatMap((dimension) => {
+        const limit = template.budget[dimension]
+        return limit === undefined ? [] : [[dimension, limit]]
+      }),
+    ),
+    subjectArguments: template.subject_arguments,
+    costs: template.costs,
+    delegable: template.delegate?.depth ?? 0,
+    delegates: template.delegate?.to ?? [],
   }
-  return value
+}
+
+/** More rights never take a limit away: where what is added has none, the limit of the task stays. */
+const sum = (a: Budget, b: Budget): Budget =>
+  Object.fromEntries(
+    DIMENSIONS.flatMap((dimension) => {
+      const limit = a[dimension]
+      return limit === undefined ? [] : [[dimension, limit + (b[dimension] ?? 0)]]
+    }),
+  )
+
+const actorOf = ({ agent, instance }: Pick<Opener, 'agent' | 'instance'>): LogActor => ({
+  kind: 'agent',
+  agent,
+  instance,
+})
+
+/** A paused task is not idle: it may not be used. */
+function endOf(live: { task: Task; lastUsedAt: number }, now: number): TaskEnd | undefined {
+  if (now >= live.task.expiresAt) return 'expired'
+  return live.task.state !== 'paused' && now - live.lastUsedAt >= live.task.idleMs ? 'idle' : undefined
 }
 
 async function all(work: readonly Promise<unknown>[]): Promise<void> {

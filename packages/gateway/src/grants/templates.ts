@@ -1,17 +1,19 @@
 import type { TaskTemplate } from '../config/schema.ts'
-import type { Constraints, GrantDetail } from '../model/grant.ts'
+import type { Constraint, Constraints, GrantDetail } from '../model/grant.ts'
+import { refuse } from '../model/refusal.ts'
 import { isAmbiguousPath } from './ambiguous-path.ts'
 import { malformed } from './constraints.ts'
 
 export type Templates = Readonly<Record<string, TaskTemplate>>
+type Written = TaskTemplate['tools'][string]
 
-/** What a template grants. */
-export function detailsOf(template: TaskTemplate): GrantDetail[] {
+/** What a template grants for a task about `subject`. @throws Refusal TASK_INPUT_INVALID when it needs a subject and there is none */
+export function detailsOf(template: TaskTemplate, subject: string | undefined): GrantDetail[] {
   return [
     ...Object.entries(template.tools).map(([ref, constraints]) => ({
       kind: 'tool' as const,
       ...split(ref),
-      constraints: (constraints ?? {}) as Constraints,
+      constraints: constraintsOf(constraints, subject),
     })),
     ...template.prompts.map((ref) => ({ kind: 'prompt' as const, ...split(ref), constraints: {} })),
     ...template.resources.map(({ server, uri }) => ({
@@ -21,6 +23,16 @@ export function detailsOf(template: TaskTemplate): GrantDetail[] {
       constraints: {},
     })),
   ]
+}
+
+function constraintsOf(written: Written, subject: string | undefined): Constraints {
+  return Object.fromEntries(
+    Object.entries(written ?? {}).map(([argument, { subject: isSubject, ...rest }]) => {
+      if (!isSubject) return [argument, rest as Constraint]
+      if (subject === undefined) refuse('TASK_INPUT_INVALID', { detail: 'this template needs a `subject`' })
+      return [argument, { ...rest, eq: subject } as Constraint]
+    }),
+  )
 }
 
 function split(ref: string): { server: string; name: string } {
@@ -38,14 +50,12 @@ export const openableBy = (templates: Templates, agentName: string): string[] =>
 /** What is wrong with a template's grant beyond its shape: where in the file, and what. */
 export function templateProblems(templates: Templates): { path: readonly PropertyKey[]; message: string }[] {
   return Object.entries(templates).flatMap(([name, template]) => [
-    ...detailsOf(template)
-      .filter(({ kind }) => kind === 'tool')
-      .flatMap(({ server, name: tool, constraints }) =>
-        Object.entries(constraints).flatMap(([argument, constraint]) => {
-          const message = malformed(constraint)
-          return message ? [{ path: ['tasks', name, 'tools', `${server}/${tool}`, argument], message }] : []
-        }),
-      ),
+    ...Object.entries(template.tools).flatMap(([ref, constraints]) =>
+      Object.entries(constraints ?? {}).flatMap(([argument, { subject: _, ...constraint }]) => {
+        const message = malformed(constraint as Constraint)
+        return message ? [{ path: ['tasks', name, 'tools', ref, argument], message }] : []
+      }),
+    ),
     ...template.resources.flatMap(({ uri }, i) =>
       uri.endsWith('*') && isAmbiguousPath(uri.slice(0, -1))
         ? [

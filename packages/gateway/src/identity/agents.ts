@@ -9,7 +9,9 @@ import type { Store } from '../store/store.ts'
 import { UniqueViolation } from '../store/store.ts'
 
 /** How long after it was added or reviewed an agent has to be reviewed again. */
-const REVIEW_MS = 180 * 24 * 60 * 60 * 1000
+export const REVIEW_MS = 180 * 24 * 60 * 60 * 1000
+/** How long before a review is due people are told. */
+const WARN_MS = 14 * 24 * 60 * 60 * 1000
 
 /** Agents: stable identities, each with an accountable person. */
 export class Agents {
@@ -19,15 +21,17 @@ export class Agents {
     bus: Bus
     clock: Clock
     onStopped(agent: string): Promise<void>
+    onBearerForbidden(agent: string): Promise<void>
   }
 
-  /** `onStopped` ends what a suspended or revoked agent holds: tokens, tasks, open calls. */
+  /** `onStopped` ends what a suspended or revoked agent holds: tokens, tasks, open calls; `onBearerForbidden` its tokens that are bound to no key. */
   constructor(deps: {
     store: Store
     recorder: Recorder
     bus: Bus
     clock: Clock
     onStopped(agent: string): Promise<void>
+    onBearerForbidden(agent: string): Promise<void>
   }) {
     this.#d = deps
   }
@@ -83,6 +87,91 @@ export class Agents {
 
   revoke(name: string, by: LogActor): Promise<AgentRow> {
     return this.#change(name, 'revoked', 'agent.revoked', by)
+  }
+
+  /** The person who answers for the agent is another one from now on. */
+  async changeSponsor(name: string, sponsor: string, by: LogActor): Promise<AgentRow> {
+    const agent = await this.#standing(name)
+    checkAgent({ name, sponsor, purpose: agent.purpose })
+    await this.#d.recorder.append({
+      type: 'agent.changed',
+      actor: by,
+      data: { agent: agent.id, name, sponsor },
+    })
+    return await this.#update(agent, { sponsor, sponsor_left_at: null })
+  }
+
+  /** Somebody looked at what the agent may do and still wants it. */
+  async review(name: string, by: LogActor): Promise<AgentRow> {
+    const agent = await this.#standing(name)
+    const review_due_at = this.#d.clock.now() + REVIEW_MS
+    const data = { agent: agent.id, name, next: review_due_at }
+    await this.#d.recorder.append({ type: 'agent.reviewed', actor: by, data })
+    return await this.#update(agent, { review_due_at })
+  }
+
+  /** Whether its instances may hold tokens that are bound to no key: for clients that can do neither DPoP nor mTLS. */
+  async allowBearer(name: string, isAllowed: boolean, by: LogActor): Promise<AgentRow> {
+    const agent = await this.#standing(name)
+    const data = { agent: agent.id, name, bearer: isAllowed }
+    await this.#d.recorder.append({ type: 'agent.changed', actor: by, data })
+    if (!isAllowed) await this.#d.onBearerForbidden(agent.id)
+    return await this.#update(agent, { bearer: isAllowed ? 1 : 0 })
+  }
+
+  /** A person left: their agents get no new task until somebody else answers for them. @returns how many there are */
+  async sponsorLeft(sponsor: string, by: LogActor): Promise<number> {
+    const agents = await this.#d.store.db
+      .selectFrom('agents')
+      .selectAll()
+      .where('sponsor', '=', sponsor)
+      .where('status', '!=', 'revoked')
+      .execute()
+    if (agents.length === 0) return 0
+    await this.#d.recorder.append({
+      type: 'sponsor.left',
+      actor: by,
+      data: { sponsor: sponsor.slice(0, 200), agents: agents.map((agent) => agent.id) },
+    })
+    for (const agent of agents) await this.#update(agent, { sponsor_left_at: this.#d.clock.now() })
+    return agents.length
+  }
+
+  /** @throws Refusal AGENT_SPONSOR_LEFT, AGENT_REVIEW_OVERDUE: what it holds goes on, but it gets nothing new */
+  async mayStart(id: string): Promise<void> {
+    const agent = await this.#d.store.db
+      .selectFrom('agents')
+      .selectAll()
+      .where('id', '=', id)
+      .executeTakeFirstOrThrow()
+    if (agent.sponsor_left_at !== null)
+      refuse('AGENT_SPONSOR_LEFT', { agent: agent.name, sponsor: agent.sponsor })
+    if (agent.review_due_at <= this.#d.clock.now()) refuse('AGENT_REVIEW_OVERDUE', { agent: agent.name })
+  }
+
+  /** Agents whose review is due soon or overdue, or whose sponsor has left: what people should be told ahead. */
+  async needingReview(): Promise<readonly AgentRow[]> {
+    return await this.#d.store.db
+      .selectFrom('agents')
+      .selectAll()
+      .where('status', '!=', 'revoked')
+      .where((e) =>
+        e.or([e('sponsor_left_at', 'is not', null), e('review_due_at', '<=', this.#d.clock.now() + WARN_MS)]),
+      )
+      .orderBy('review_due_at')
+      .execute()
+  }
+
+  async #standing(name: string): Promise<AgentRow> {
+    const agent = await this.require(name)
+    if (agent.status === 'revoked') refuse('AGENT_REVOKED', { agent: name })
+    return agent
+  }
+
+  async #update(agent: AgentRow, change: Partial<AgentRow>): Promise<AgentRow> {
+    await this.#d.store.db.updateTable('agents').set(change).where('id', '=', agent.id).execute()
+    await this.#d.bus.publish({ topic: 'agent', id: agent.id })
+    return { ...agent, ...change }
   }
 
   async #change(name: string, status: AgentRow['status'], type: LogType, by: LogActor): Promise<AgentRow> {

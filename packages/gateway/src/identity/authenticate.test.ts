@@ -23,10 +23,12 @@ const session = ({ status, ...change }: Change = {}): TokenSession => ({
     agentName: 'bot',
     instance: 'ins_1',
     jkt: key.jkt,
+    binding: 'dpop',
     sponsor: 'alice@example.org',
     chain: [{ agent: 'agt_1', instance: 'ins_1' }],
   },
   task: 'tsk_1',
+  lineage: ['tsk_1'],
   expiresAt: now + 1000,
   status: { agent: 'active', instance: 'active', token: 'live', ...status },
   ...change,
@@ -47,6 +49,7 @@ const presented = (change: object = {}) => ({
   method: 'POST',
   url,
   contentDigest,
+  certificate: undefined,
   now,
   windowMs: 60_000,
   ...change,
@@ -77,7 +80,7 @@ test('a live token with its proof is taken, in the same tick while it is in memo
   })
   assert.ok(!(result instanceof Promise))
   assert.equal(result.session.principal.instance, 'ins_1')
-  assert.match(result.replayKey, /^[\w-]{24}$/)
+  assert.match(result.replayKey ?? '', /^[\w-]{24}$/)
 })
 
 test('a token that has to be read from the store is checked all the same', async () => {
@@ -107,7 +110,7 @@ test('what cannot be one of our tokens is not even looked up', async () => {
     [undefined, 'TOKEN_MISSING'],
     ['', 'TOKEN_INVALID'],
     ['DPoP', 'TOKEN_INVALID'],
-    [`Bearer ${token}`, 'TOKEN_INVALID'],
+    [`Basic ${token}`, 'TOKEN_INVALID'],
     [token, 'TOKEN_INVALID'],
     [`DPoP  ${token}`, 'TOKEN_INVALID'],
     [`DPoP ${token}, DPoP ${token}`, 'TOKEN_INVALID'],
@@ -179,4 +182,30 @@ test('the challenge tells what was wrong in the words of the RFC, and where to a
   assert.equal(of('TOKEN_MISSING'), start)
   assert.equal(of('TOKEN_EXPIRED'), `${start}, error="invalid_token"`)
   assert.equal(of('PROOF_STALE'), `${start}, error="invalid_dpop_proof"`)
+})
+
+const bound = (binding: 'mtls' | 'bearer', jkt: string): TokenSession =>
+  session({ principal: { ...session().principal, binding, jkt } })
+
+test('a token that is bound to a key is no bearer, and one that is not takes no proof for it', async () => {
+  const bearer = { authorization: `Bearer ${token}`, dpop: undefined }
+  assert.equal((await refused(bearer)).code, 'TOKEN_INVALID')
+  assert.equal((await refused({ authorization: `Bearer ${token}` })).code, 'TOKEN_INVALID')
+  assert.equal((await refused({}, bound('bearer', key.jkt))).code, 'TOKEN_INVALID')
+  assert.equal((await refused({}, bound('mtls', key.jkt))).code, 'TOKEN_INVALID')
+  assert.equal((await refused(bearer, bound('bearer', key.jkt))).code, undefined)
+})
+
+test('a token bound to a certificate is good on connections with that certificate alone', async () => {
+  const found = bound('mtls', 'x5t:aaaa')
+  const with_ = (certificate: string | undefined) => ({
+    authorization: `Bearer ${token}`,
+    dpop: undefined,
+    certificate,
+  })
+  assert.equal((await refused(with_('aaaa'), found)).code, undefined)
+  assert.equal((await refused(with_('bbbb'), found)).code, 'CERTIFICATE_MISMATCH')
+  assert.equal((await refused(with_(undefined), found)).code, 'CERTIFICATE_MISSING')
+  assert.equal((await refused(with_('x5t:aaaa'), found)).code, 'CERTIFICATE_MISMATCH')
+  assert.equal((await refused({ ...with_('aaaa'), now: now + 1001 }, found)).code, 'TOKEN_EXPIRED')
 })

@@ -14,6 +14,8 @@ export interface PresentedProof {
   readonly url: string
   /** The digest the proof must state; undefined when the request has no body. */
   readonly contentDigest: string | undefined
+  /** `x5t#S256` of the client certificate of the connection, when there is one. */
+  readonly certificate: string | undefined
   readonly now: number
   readonly windowMs: number
 }
@@ -22,39 +24,56 @@ type Resolve = (tokenHash: string) => TokenSession | undefined | Promise<TokenSe
 
 interface Authenticated {
   readonly session: TokenSession
-  readonly replayKey: string
+  /** Undefined where nothing was signed for this request. */
+  readonly replayKey: string | undefined
 }
 
 /**
- * Who sent a request: a live token, and a proof for exactly this request by the key the token is bound to (RFC 9449 section 7).
+ * Who sent a request: a live token, and what it is bound to: a proof for exactly this request by its key (RFC 9449 section 7), the client
+ * certificate of the connection (RFC 8705 section 3), or nothing, where an operator allowed that.
  * Stays synchronous while the token is in memory. @throws Refusal TOKEN_*, PROOF_*, AGENT_*, INSTANCE_*
  */
 export function authenticate(
   input: PresentedProof,
   resolve: Resolve,
 ): Authenticated | Promise<Authenticated> {
-  const token = readToken(input.authorization)
-  if (input.dpop === undefined) refuse('PROOF_MISSING')
+  const { scheme, token } = readToken(input.authorization)
+  if (scheme === 'dpop' && input.dpop === undefined) refuse('PROOF_MISSING')
+  const prove = scheme === 'dpop' ? proven : bearing
   const found = resolve(hashToken(token))
   return found instanceof Promise
-    ? found.then((session) => check(input, token, session))
-    : check(input, token, found)
+    ? found.then((session) => prove(input, token, session))
+    : prove(input, token, found)
 }
 
 /** Hash of the token presented, before anything is proved. @throws Refusal TOKEN_MISSING or TOKEN_INVALID */
 export const presentedHash = (authorization: string | undefined): string =>
-  hashToken(readToken(authorization))
+  hashToken(readToken(authorization).token)
 
-function readToken(authorization: string | undefined): string {
+function readToken(authorization: string | undefined): { scheme: 'dpop' | 'bearer'; token: string } {
   if (authorization === undefined) refuse('TOKEN_MISSING')
   const match = authorization.length <= 100 ? /^(\S+) (\S+)$/.exec(authorization) : null
-  // Every token is bound to a key, so presenting one as a bearer is a theft or a mistake.
-  if (match?.[1]?.toLowerCase() !== 'dpop' || !isToken(match[2] as string)) refuse('TOKEN_INVALID')
-  return match[2] as string
+  const [, scheme = '', token = ''] = match ?? []
+  const name = scheme.toLowerCase()
+  if ((name !== 'dpop' && name !== 'bearer') || !isToken(token)) refuse('TOKEN_INVALID')
+  return { scheme: name, token }
 }
 
-function check(input: PresentedProof, token: string, session: TokenSession | undefined): Authenticated {
-  if (!session) refuse('TOKEN_INVALID')
+/** `Authorization: Bearer`: only for tokens that were issued so. One bound to a key that comes without proof is a theft or a mistake. */
+function bearing(input: PresentedProof, _token: string, session: TokenSession | undefined): Authenticated {
+  const binding = session?.principal.binding
+  if (!session || binding === undefined || binding === 'dpop') refuse('TOKEN_INVALID')
+  if (binding === 'mtls') {
+    if (input.certificate === undefined) refuse('CERTIFICATE_MISSING')
+    const presented = Buffer.from(`x5t:${input.certificate}`)
+    if (!equalBytes(presented, Buffer.from(session.principal.jkt))) refuse('CERTIFICATE_MISMATCH')
+  }
+  assertGood(session, input.now)
+  return { session, replayKey: undefined }
+}
+
+function proven(input: PresentedProof, token: string, session: TokenSession | undefined): Authenticated {
+  if (session?.principal.binding !== 'dpop') return refuse('TOKEN_INVALID')
   const { jkt, replayKey } = verifyProof({
     proof: input.dpop as string,
     method: input.method,
@@ -65,14 +84,17 @@ function check(input: PresentedProof, token: string, session: TokenSession | und
     ...(input.contentDigest === undefined ? {} : { contentDigest: input.contentDigest }),
   })
   if (!equalBytes(Buffer.from(jkt), Buffer.from(session.principal.jkt))) refuse('PROOF_KEY_MISMATCH')
-  // Only the holder of the key learns why its token is no longer good.
-  const { status, principal } = session
+  assertGood(session, input.now)
+  return { session, replayKey }
+}
+
+/** Only the holder of the key learns why its token is no longer good. */
+function assertGood({ status, principal, expiresAt }: TokenSession, now: number): void {
   if (status.agent === 'revoked') refuse('AGENT_REVOKED', { agent: principal.agentName })
   if (status.agent === 'suspended') refuse('AGENT_SUSPENDED', { agent: principal.agentName })
   if (status.instance !== 'active') refuse('INSTANCE_REVOKED')
   if (status.token === 'revoked') refuse('TOKEN_INVALID')
-  if (session.expiresAt <= input.now) refuse('TOKEN_EXPIRED')
-  return { session, replayKey }
+  if (expiresAt <= now) refuse('TOKEN_EXPIRED')
 }
 
 /** `WWW-Authenticate` for a 401 (RFC 9449 section 7.1, RFC 9728 section 5.1). */

@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.ts'
 import { newId } from '../lib/id.ts'
 import type { LogActor, Recorder } from '../model/evidence.ts'
+import type { JsonObject } from '../model/json.ts'
 import type { Principal } from '../model/principal.ts'
 import { refuse } from '../model/refusal.ts'
 import type { Bus } from '../store/bus.ts'
@@ -27,8 +28,26 @@ export interface KnownInstance {
   readonly agentName: string
   readonly agentStatus: AgentRow['status']
   readonly sponsor: string
+  /** Its tokens may be bound to no key. */
+  readonly bearer: boolean
   readonly status: InstanceRow['status']
+  /** `x5t:` thumbprints of certificates it may connect with. */
+  readonly certificates: readonly string[]
   readonly keys: readonly InstanceKey[]
+}
+
+/** A key to register: a public JWK, or only a name where there is none (`x5t:…` of a certificate, `bearer:…`). */
+export type NewKey = Pick<PublicJwk, 'jkt' | 'jwk'>
+
+/** How an instance came in, and who vouched for it. */
+export interface Arrival {
+  /** What it says of its machine; a hint for people. */
+  readonly host: string
+  /** `one-time code`, `delegation`, `oidc:<trust>`, `spiffe:<trust>`, `x509:<trust>` or `sign-in`. */
+  readonly method: string
+  readonly attested: JsonObject
+  /** It ends with this task. */
+  readonly parentTask?: string
 }
 
 /** @throws Refusal INSTANCE_REVOKED, AGENT_SUSPENDED or AGENT_REVOKED */
@@ -60,25 +79,25 @@ export class Instances {
   }
 
   /** @throws Refusal KEY_IN_USE when the key belongs to an instance already */
-  async enrol(agentId: string, key: PublicJwk, host: string): Promise<InstanceRow> {
+  async enrol(agentId: string, key: NewKey, how: Arrival): Promise<InstanceRow> {
     await this.#assertNew(key)
     const now = this.#d.clock.now()
     const instance: InstanceRow = {
       id: newId('ins'),
       agent_id: agentId,
       // A hint for people, from a stranger: nothing that could rearrange what they read.
-      host: host.slice(0, 200).replace(/[^\x20-\x7e]/g, '?'),
+      host: how.host.slice(0, 200).replace(/[^\x20-\x7e]/g, '?'),
       status: 'active',
       enrolled_at: now,
       last_seen_at: now,
-      method: 'one-time code',
-      attested: '{}',
-      parent_task: null,
+      method: how.method,
+      attested: JSON.stringify(how.attested),
+      parent_task: how.parentTask ?? null,
     }
     await this.#d.recorder.append({
       type: 'instance.enrolled',
       actor: { kind: 'agent', agent: agentId, instance: instance.id },
-      data: { jkt: key.jkt, host: instance.host, by: 'one-time code' },
+      data: { jkt: key.jkt, host: instance.host, by: how.method, attested: how.attested },
     })
     await this.#insert(async (tx) => {
       await tx.insertInto('instances').values(instance).execute()
@@ -121,6 +140,7 @@ export class Instances {
         'instances.status',
         'name',
         'sponsor',
+        'bearer',
         'agents.status as agent_status',
       ])
       .where('instances.id', '=', id.slice(0, 40))
@@ -129,7 +149,7 @@ export class Instances {
     const now = this.#d.clock.now()
     const keys = await db
       .selectFrom('instance_keys')
-      .select(['jwk', 'not_after'])
+      .select(['jkt', 'jwk', 'not_after'])
       .where('instance_id', '=', row.id)
       .where((e) => e.or([e('not_after', 'is', null), e('not_after', '>', now)]))
       .execute()
@@ -139,9 +159,34 @@ export class Instances {
       agentName: row.name,
       agentStatus: row.agent_status,
       sponsor: row.sponsor,
+      bearer: row.bearer === 1,
       status: row.status,
-      keys: keys.map((key) => ({ ...readJwk(JSON.parse(key.jwk)), notAfter: key.not_after ?? undefined })),
+      certificates: keys.flatMap(({ jkt }) => (jkt.startsWith('x5t:') ? [jkt] : [])),
+      keys: keys
+        .filter(({ jwk }) => jwk !== '')
+        .map((key) => ({ ...readJwk(JSON.parse(key.jwk)), notAfter: key.not_after ?? undefined })),
     }
+  }
+
+  /** The instance a key or certificate belongs to, of any status. */
+  async byKey(jkt: string): Promise<KnownInstance | undefined> {
+    const row = await this.#d.store.db
+      .selectFrom('instance_keys')
+      .select('instance_id')
+      .where('jkt', '=', jkt.slice(0, 100))
+      .executeTakeFirst()
+    return row && (await this.find(row.instance_id))
+  }
+
+  /** Sub-agents' instances that were made for a task end with it. */
+  async endMadeFor(task: string): Promise<void> {
+    const rows = await this.#d.store.db
+      .selectFrom('instances')
+      .select('id')
+      .where('parent_task', '=', task)
+      .where('status', '=', 'active')
+      .execute()
+    await Promise.all(rows.map(({ id }) => this.revoke(id, { kind: 'gateway' })))
   }
 
   /**
@@ -215,7 +260,7 @@ export class Instances {
     return { ...row, status: 'revoked' }
   }
 
-  #keyRow(instanceId: string, key: PublicJwk): InstanceKeyRow {
+  #keyRow(instanceId: string, key: NewKey): InstanceKeyRow {
     return {
       jkt: key.jkt,
       instance_id: instanceId,
@@ -227,7 +272,7 @@ export class Instances {
   }
 
   /** Before anything is recorded, so that the log does not tell of what was refused; {@link #insert} decides races. */
-  async #assertNew(key: PublicJwk): Promise<void> {
+  async #assertNew(key: NewKey): Promise<void> {
     const taken = await this.#d.store.db
       .selectFrom('instance_keys')
       .select('jkt')

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { refuse } from '../model/refusal.ts'
+import type { PublicJwk } from './jws.ts'
 import { JwsInvalid, KeyCache, parseJws } from './jws.ts'
 
 export interface ProofInput {
@@ -16,9 +17,12 @@ export interface ProofInput {
   readonly contentDigest?: string
 }
 
+export type ProvenKey = Pick<PublicJwk, 'jkt' | 'jwk'>
+
 export interface ProofResult {
   /** RFC 7638 thumbprint of the key that signed. */
   readonly jkt: string
+  readonly key: ProvenKey
   /** Stands for key and `jti` in the replay memory. */
   readonly replayKey: string
 }
@@ -33,12 +37,12 @@ const keys = new KeyCache()
  * @throws Refusal with a PROOF_* code
  */
 export function verifyProof(input: ProofInput): ProofResult {
-  let jkt: string
+  let key: PublicJwk
   let payload: Readonly<Record<string, unknown>>
   try {
     const jws = parseJws(input.proof)
     if (jws.header.typ !== 'dpop+jwt') throw new JwsInvalid('its type is not dpop+jwt')
-    jkt = keys.verify(jws).jkt
+    key = keys.verify(jws)
     payload = jws.payload
   } catch (error) {
     if (error instanceof JwsInvalid) refuse('PROOF_INVALID', { detail: error.message })
@@ -59,7 +63,8 @@ export function verifyProof(input: ProofInput): ProofResult {
   }
   if (input.contentDigest !== undefined && content_digest !== input.contentDigest)
     refuse('PROOF_CONTENT_MISMATCH')
-  return { jkt, replayKey: hash('sha256', `${jkt}|${jti}`, 'base64url').slice(0, 24) }
+  const { jkt } = key
+  return { jkt, key, replayKey: hash('sha256', `${jkt}|${jti}`, 'base64url').slice(0, 24) }
 }
 
 /** RFC 9449 section 4.3 (9): compared after syntax-based normalisation (RFC 3986 section 6.2.2), without query and fragment. */

@@ -16,6 +16,7 @@ const principal: Principal = {
   agentName: 'bot',
   instance: 'ins_1',
   jkt: key.jkt,
+  binding: 'dpop',
   sponsor: 'alice@example.org',
   chain: [{ agent: 'agt_1', instance: 'ins_1' }],
 }
@@ -40,6 +41,9 @@ beforeEach(async () => {
       purpose: '',
       status: 'active',
       created_at: now,
+      review_due_at: now,
+      sponsor_left_at: null,
+      bearer: 0,
     })
     .execute()
   await db
@@ -51,6 +55,9 @@ beforeEach(async () => {
       status: 'active',
       enrolled_at: now,
       last_seen_at: now,
+      method: 'one-time code',
+      attested: '{}',
+      parent_task: null,
     })
     .execute()
   await db
@@ -75,7 +82,7 @@ afterEach(async () => {
 const another = () => new Tokens({ store, clock: { now: () => now } })
 
 const issue = (change: { task?: string; expiresAt?: number; principal?: Principal } = {}) =>
-  tokens.issue({ principal, task: undefined, expiresAt: now + 300_000, ...change })
+  tokens.issue({ principal, task: undefined, lineage: [], expiresAt: now + 300_000, ...change })
 
 async function codeOf(work: Promise<unknown>): Promise<string | undefined> {
   try {
@@ -136,6 +143,7 @@ test('an instance cannot fill the store with tokens, and ended ones do not count
     agent_id: 'agt_1',
     task_id: null,
     jkt: key.jkt,
+    binding: 'dpop' as const,
     expires_at: now + 1000,
     revoked_at: null,
     created_at: now,

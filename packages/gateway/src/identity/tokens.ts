@@ -1,7 +1,8 @@
 import { hash, randomBytes } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import type { Clock } from '../lib/clock.ts'
-import type { Principal } from '../model/principal.ts'
+import { idsOf } from '../model/lineage.ts'
+import type { Actor, Principal } from '../model/principal.ts'
 import { refuse } from '../model/refusal.ts'
 import type { Store, Tx } from '../store/store.ts'
 
@@ -27,7 +28,15 @@ export function isToken(text: string): boolean {
 }
 
 /** Which tokens to revoke: one, or all of an instance or agent. */
-type RevokeBy = { hash: string } | { instance: string } | { agent: string }
+type RevokeBy = { hash: string } | { instance: string } | { agent: string } | { bearersOf: string }
+
+export interface NewToken {
+  readonly principal: Principal
+  readonly task: string | undefined
+  /** Of that task, the root first. */
+  readonly lineage: readonly string[]
+  readonly expiresAt: number
+}
 
 /** What a token stands for, as the authenticate stage needs it. */
 export interface TokenSession {
@@ -35,6 +44,8 @@ export interface TokenSession {
   readonly principal: Principal
   /** The task it is bound to; undefined for a token that only opens tasks. */
   readonly task: string | undefined
+  /** That task and those above it, the root first; empty without a task. */
+  readonly lineage: readonly string[]
   readonly expiresAt: number
   readonly status: { readonly agent: string; readonly instance: string; readonly token: 'live' | 'revoked' }
 }
@@ -59,10 +70,10 @@ export class Tokens {
    * A new token for an instance that may still act, bound to a key that is good for as long as the token.
    * @throws Refusal AGENT_SUSPENDED, AGENT_REVOKED, INSTANCE_REVOKED, PROOF_KEY_MISMATCH or TOO_MANY
    */
-  async issue(input: { principal: Principal; task: string | undefined; expiresAt: number }): Promise<string> {
+  async issue(input: NewToken): Promise<string> {
     const token = mintToken()
     const tokenHash = hashToken(token)
-    const { principal, task, expiresAt } = input
+    const { principal, task, lineage, expiresAt } = input
     const now = this.#clock.now()
     const drops = this.#drops
     await this.#store.transaction(async (tx) => {
@@ -75,7 +86,7 @@ export class Tokens {
           agent_id: principal.agent,
           task_id: task ?? null,
           jkt: principal.jkt,
-          binding: 'dpop',
+          binding: principal.binding,
           expires_at: expiresAt,
           revoked_at: null,
           created_at: now,
@@ -83,7 +94,8 @@ export class Tokens {
         .execute()
     })
     const status = { agent: 'active', instance: 'active', token: 'live' } as const
-    if (drops === this.#drops) this.#live.set(tokenHash, { tokenHash, principal, task, expiresAt, status })
+    if (drops === this.#drops)
+      this.#live.set(tokenHash, { tokenHash, principal, task, lineage, expiresAt, status })
     return token
   }
 
@@ -104,16 +116,20 @@ export class Tokens {
       .selectFrom('tokens')
       .innerJoin('agents', 'agents.id', 'tokens.agent_id')
       .innerJoin('instances', 'instances.id', 'tokens.instance_id')
+      .leftJoin('tasks', 'tasks.id', 'tokens.task_id')
       .selectAll('tokens')
       .select([
         'agents.name',
         'agents.sponsor',
         'agents.status as agent_status',
         'instances.status as instance_status',
+        'tasks.lineage',
       ])
       .where('tokens.hash', '=', tokenHash)
       .executeTakeFirst()
     if (!row) return undefined
+    const lineage = row.lineage === null ? [] : idsOf(row.lineage)
+    const own = { agent: row.agent_id, instance: row.instance_id }
     const session: TokenSession = {
       tokenHash,
       principal: {
@@ -121,10 +137,12 @@ export class Tokens {
         agentName: row.name,
         instance: row.instance_id,
         jkt: row.jkt,
+        binding: row.binding,
         sponsor: row.sponsor,
-        chain: [{ agent: row.agent_id, instance: row.instance_id }],
+        chain: lineage.length > 1 ? await this.chainOf(lineage) : [own],
       },
       task: row.task_id ?? undefined,
+      lineage,
       expiresAt: row.expires_at,
       status: {
         agent: row.agent_status,
@@ -137,6 +155,18 @@ export class Tokens {
     if (live && drops === this.#drops && row.expires_at > this.#clock.now())
       this.#live.set(tokenHash, session)
     return session
+  }
+
+  /** Who acts in the tasks of a lineage, the newest first: the delegation chain. */
+  async chainOf(lineage: readonly string[]): Promise<readonly Actor[]> {
+    const rows = await this.#store.db
+      .selectFrom('tasks')
+      .select(['agent_id as agent', 'instance_id as instance', 'lineage'])
+      .where('id', 'in', lineage)
+      .execute()
+    return rows
+      .toSorted((a, b) => b.lineage.length - a.lineage.length)
+      .map(({ agent, instance }) => ({ agent, instance }))
   }
 
   /** Forgets live tokens at once, for revocations whose rows another room changes in its own transaction. */
@@ -163,10 +193,11 @@ export class Tokens {
     try {
       if ('hash' in by) await query.where('hash', '=', by.hash).execute()
       else if ('instance' in by) await query.where('instance_id', '=', by.instance).execute()
-      else await query.where('agent_id', '=', by.agent).execute()
+      else if ('agent' in by) await query.where('agent_id', '=', by.agent).execute()
+      else await query.where('agent_id', '=', by.bearersOf).where('binding', '=', 'bearer').execute()
     } finally {
       // When the store failed, a token that comes back is read again, with the status of its agent and instance.
-      this.drop(by)
+      this.drop('bearersOf' in by ? { agent: by.bearersOf } : by)
     }
   }
 

@@ -1,7 +1,19 @@
 import { randomFillSync } from 'node:crypto'
 
 export type IdPrefix =
-  'agt' | 'ins' | 'tsk' | 'grt' | 'tok' | 'lck' | 'lse' | 'key' | 'cal' | 'evt' | 'opr' | 'prp' | 'str'
+  | 'agt'
+  | 'ins'
+  | 'tsk'
+  | 'grt'
+  | 'tok'
+  | 'lck'
+  | 'lse'
+  | 'key'
+  | 'cal'
+  | 'evt'
+  | 'opr'
+  | 'prp'
+  | 'str'
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
 const RANDOM_BYTES = 10

@@ -126,7 +126,7 @@ export async function outbound(options: OutboundRequest): Promise<OutboundAnswer
 
 function checked({ url: text, origin }: OutboundRequest): URL {
   const url = text.length <= MAX_URL ? URL.parse(text) : null
-  if (!url || url.username !== '' || url.password !== '') throw new OutboundFailed('its address is not a URL')
+  if (url?.username !== '' || url.password !== '') throw new OutboundFailed('its address is not a URL')
   const host = url.hostname.replace(/^\[|\]$/g, '')
   const isLoopback = host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback && origin === 'configured'))

@@ -2,7 +2,15 @@ import type { JsonObject } from './json.ts'
 
 /** Who did it: an agent instance, a person at the control plane, or the gateway itself. */
 export type LogActor =
-  | { readonly kind: 'agent'; readonly agent: string; readonly instance: string }
+  | {
+      readonly kind: 'agent'
+      readonly agent: string
+      readonly instance: string
+      /** Present when the request carried no proof by a key of its own: weaker than the rest of the log. */
+      readonly binding?: 'mtls' | 'bearer'
+      /** Whom it acted for, the next one above first, when the task was handed on. */
+      readonly for?: readonly { readonly agent: string; readonly instance: string }[]
+    }
   | { readonly kind: 'operator'; readonly operator: string }
   | { readonly kind: 'gateway' }
 
@@ -16,6 +24,10 @@ export type LogType =
   | 'agent.suspended'
   | 'agent.resumed'
   | 'agent.revoked'
+  | 'agent.reviewed'
+  | 'agent.changed'
+  | 'agent.review_due'
+  | 'sponsor.left'
   | 'enrolment.issued'
   | 'instance.enrolled'
   | 'instance.revoked'
@@ -25,7 +37,12 @@ export type LogType =
   | 'token.revoked'
   | 'task.opened'
   | 'task.refused'
+  | 'task.delegated'
+  | 'task.paused'
+  | 'task.resumed'
+  | 'task.closing'
   | 'task.closed'
+  | 'grant.widened'
   | 'server.added'
   | 'server.changed'
   | 'server.removed'

@@ -41,7 +41,7 @@ export type Dimension = (typeof DIMENSIONS)[number]
  * `calls` reach a tool, prompt or resource; `writes` are calls of tools that are not pinned as read-only; `subjects` are distinct values of
  * the arguments that name a subject; `bytes` are of results to the agent; `spend` is the sum of the costs of tools.
  */
-export type Budget = { readonly [D in Dimension]?: number }
+export type Budget = { readonly [D in Dimension]?: number | undefined }
 export type Spent = { readonly [D in Dimension]: number }
 
 export const NOTHING_SPENT: Spent = Object.freeze({ calls: 0, writes: 0, subjects: 0, bytes: 0, spend: 0 })

@@ -123,6 +123,31 @@ export const REASONS = {
     'Its sponsor can have it resumed: `ostiary agent resume {agent}`.',
   ],
   AGENT_REVOKED: [403, 'The agent {agent} is revoked.', 'Ask an operator to add a new agent.'],
+  AGENT_SPONSOR_LEFT: [
+    403,
+    '{sponsor}, who answered for the agent {agent}, has left, so it may start nothing new.',
+    'Name another person: `ostiary agent sponsor {agent} <person>`.',
+  ],
+  AGENT_REVIEW_OVERDUE: [
+    403,
+    'The review of the agent {agent} is overdue, so it may start nothing new.',
+    'Look at what it may do and did, then: `ostiary agent review {agent}`.',
+  ],
+  BEARER_REFUSED: [
+    401,
+    'The agent {agent} may not hold a token that is bound to no key.',
+    'Send a `DPoP` proof; for a client that cannot: `ostiary agent bearer {agent} allow`.',
+  ],
+  CERTIFICATE_MISSING: [
+    401,
+    'The token is bound to a client certificate, and the connection has none.',
+    'Connect with the certificate the token was issued to.',
+  ],
+  CERTIFICATE_MISMATCH: [
+    401,
+    'The token is bound to another client certificate than the one of this connection.',
+    'Ask for a new token over this connection.',
+  ],
   INSTANCE_REVOKED: [
     401,
     'This instance is revoked.',
@@ -137,11 +162,7 @@ export const REASONS = {
     'The enrolment code is unknown, used or expired.',
     'Ask an operator for a new one: `ostiary agent enrol <agent>`.',
   ],
-  GRANT_TYPE_UNSUPPORTED: [
-    400,
-    'Only the client_credentials grant is supported.',
-    'Ask with `grant_type=client_credentials`.',
-  ],
+  GRANT_TYPE_UNSUPPORTED: [400, 'This grant type is not supported.', 'Use one of: {supported}.'],
   ASSERTION_INVALID: [
     401,
     'The client assertion is invalid: {detail}.',
@@ -176,6 +197,32 @@ export const REASONS = {
     'Open one from a template: `ostiary task open <template>`.',
   ],
   TASK_CLOSED: [403, 'The task has ended ({end}).', 'Open a new task.'],
+  TASK_PAUSED: [403, 'The task is paused.', 'An operator can let it go on: `ostiary task resume <task>`.'],
+  DELEGATION_INVALID: [
+    400,
+    'The delegation is invalid: {detail}.',
+    'Have the delegating agent sign a correct one.',
+  ],
+  DELEGATION_NOT_ALLOWED: [
+    403,
+    'A task of the template {template} may not be handed to the agent {agent}.',
+    'Add the agent under `tasks.{template}.delegate.to` in ostiary.yaml.',
+  ],
+  DELEGATION_TOO_DEEP: [
+    403,
+    'This task may not be handed on any further.',
+    'Raise `tasks.{template}.delegate.depth` in ostiary.yaml.',
+  ],
+  DELEGATION_WIDER: [
+    403,
+    'A sub-agent cannot get more than the task that hands it on: {detail}.',
+    'Ask for a part of it.',
+  ],
+  STEP_UP_NOT_ALLOWED: [
+    403,
+    'A task of the template {template} cannot get the rights of `{wanted}`.',
+    'Add it under `tasks.{template}.step_up` in ostiary.yaml, or open another task.',
+  ],
   TASK_EXPIRED: [403, 'The task has reached its deadline.', 'Open a new task.'],
   TASK_IDLE: [403, 'The task was idle for too long and has ended.', 'Open a new task.'],
   TASK_UNKNOWN: [404, 'There is no task {task}.', 'List them with `ostiary task list`.'],

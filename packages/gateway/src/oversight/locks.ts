@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.ts'
 import { newId } from '../lib/id.ts'
 import type { LogActor, Recorder } from '../model/evidence.ts'
+import type { Actor } from '../model/principal.ts'
 import type { Reason } from '../model/reasons.ts'
 import { reason } from '../model/reasons.ts'
 import { refuse } from '../model/refusal.ts'
@@ -26,6 +27,10 @@ export interface LockSubject {
   readonly agent: string
   readonly instance: string
   readonly task: string | undefined
+  /** The task and those above it: a lock on any of them stops the subtree. */
+  readonly lineage?: readonly string[]
+  /** Everybody it is done for in the end, when it was handed on. */
+  readonly chain?: readonly Actor[]
   readonly server: string
   readonly tool: string | undefined
 }
@@ -73,6 +78,8 @@ function keysOf(subject: LockSubject): string[] {
     `instance:${subject.instance}`,
     `server:${subject.server}`,
   ]
+  for (const { agent, instance } of subject.chain ?? []) keys.push(`agent:${agent}`, `instance:${instance}`)
+  for (const task of subject.lineage ?? []) keys.push(`task:${task}`)
   if (subject.task !== undefined) keys.push(`task:${subject.task}`)
   if (subject.tool !== undefined) keys.push(`tool:${subject.server}/${subject.tool}`)
   return keys

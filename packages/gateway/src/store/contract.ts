@@ -324,6 +324,7 @@ const ROWS: { [T in keyof Database]: Database[T] } = {
     details: '[]',
     budget: '{}',
     spent: `{"bytes":${LATE}}`,
+    terms: '{}',
     delegable: 1,
     parent_id: null,
     expires_at: 1,

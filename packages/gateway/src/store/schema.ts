@@ -125,6 +125,7 @@ export interface GrantRow {
   details: string // GrantDetail[] as canonical JSON
   budget: string // Budget
   spent: string // Spent
+  terms: string // GrantTerms: subject arguments, costs, delegates
   delegable: number // how many links may hang below it
   parent_id: string | null
   expires_at: number

@@ -16,8 +16,8 @@ export function ownerMethods(
       const live = await owner.liveTask(id)
       if (!live) return undefined
       // The compiled half is functions, which stay here.
-      const { id: grant, task, details, budget, expiresAt } = live.grant
-      return { task: live.task, grant: { id: grant, task, details, budget, expiresAt } }
+      const { covers: _, allowsName: __, servers: ___, ...grant } = live.grant
+      return { task: live.task, grant }
     },
     whyNotLive: async (id) => owner.whyNotLive(id),
     async observe(server, seen) {

@@ -9,7 +9,7 @@ export function authenticateStage(deps: {
   authority: Authority
   clock: Clock
   windowMs: number
-}): Stage<'presented', 'principal' | 'tokenTask' | 'tokenHash' | 'replayKey'> {
+}): Stage<'presented', 'principal' | 'tokenTask' | 'lineage' | 'tokenHash' | 'replayKey'> {
   const resolve = (hash: string) => deps.authority.resolveToken(hash)
   return {
     name: 'authenticate',
@@ -23,8 +23,10 @@ export function authenticateStage(deps: {
         facts: {
           principal: session.principal,
           tokenTask: session.task,
+          lineage: session.lineage,
           tokenHash: session.tokenHash,
-          replayKey: presented.part === '' ? replayKey : `${replayKey}/${presented.part}`,
+          replayKey:
+            replayKey === undefined || presented.part === '' ? replayKey : `${replayKey}/${presented.part}`,
         },
       }
     },

@@ -6,7 +6,7 @@ import type { Authority } from '../authority.ts'
 import type { Facts, Stage } from '../exchange.ts'
 
 /** 3: kill switches, in memory; a stale view means closed. */
-export function locksStage(authority: Authority): Stage<'principal' | 'action' | 'tokenTask'> {
+export function locksStage(authority: Authority): Stage<'principal' | 'action' | 'tokenTask' | 'lineage'> {
   return {
     name: 'locks',
     run(facts) {
@@ -21,11 +21,13 @@ export function lockSubject({
   principal,
   action,
   tokenTask,
-}: Pick<Facts, 'principal' | 'action' | 'tokenTask'>): LockSubject {
+  lineage,
+}: Pick<Facts, 'principal' | 'action' | 'tokenTask' | 'lineage'>): LockSubject {
   return {
     agent: principal.agent,
     instance: principal.instance,
     task: tokenTask,
+    ...(lineage.length > 1 ? { lineage, chain: principal.chain } : {}),
     server: action.server,
     tool: action.kind === 'tool' ? action.name : undefined,
   }

@@ -1,14 +1,26 @@
+import { canonicalize } from '@ostiary/evidence'
+import type { Cost } from '../../grants/budgets.ts'
 import type { Action } from '../../model/action.ts'
 import { ALLOW, deny } from '../../model/decision.ts'
-import type { LogEvent } from '../../model/evidence.ts'
+import type { LogActor, LogEvent } from '../../model/evidence.ts'
 import { AuditUnavailable } from '../../model/evidence.ts'
+import type { Principal } from '../../model/principal.ts'
 import { reason } from '../../model/reasons.ts'
 import type { Authority } from '../authority.ts'
 import { isReason } from '../authority.ts'
-import type { Stage } from '../exchange.ts'
+import type { Facts, Stage } from '../exchange.ts'
 import { lockSubject } from './locks.ts'
 
-type Recorded = 'principal' | 'action' | 'task' | 'grant' | 'tokenTask' | 'tokenHash' | 'replayKey'
+type Recorded =
+  | 'principal'
+  | 'action'
+  | 'task'
+  | 'grant'
+  | 'tokenTask'
+  | 'lineage'
+  | 'tokenHash'
+  | 'replayKey'
+  | 'isWrite'
 
 const COSTS_A_CALL: ReadonlySet<string> = new Set(['tool', 'prompt', 'resource', 'complete'])
 
@@ -20,13 +32,13 @@ export function recordStage(authority: Authority): Stage<Recorded, 'intent'> {
       const { action } = facts
       const event: LogEvent = {
         type: 'call.intent',
-        actor: { kind: 'agent', agent: facts.principal.agent, instance: facts.principal.instance },
+        actor: actorOf(facts.principal),
         task: facts.task.id,
         grant: facts.grant.id,
         data: {
           call: exchange.id,
           ...describe(action),
-          proof: facts.replayKey,
+          ...(facts.replayKey === undefined ? {} : { proof: facts.replayKey }),
         },
       }
       try {
@@ -38,7 +50,7 @@ export function recordStage(authority: Authority): Stage<Recorded, 'intent'> {
           subject: lockSubject(facts),
           task: facts.task.id,
           grant: facts.grant.id,
-          calls: COSTS_A_CALL.has(action.kind) ? 1 : 0,
+          cost: costOf(facts),
         })
         if (isReason(result)) return { decision: deny(result) }
         return { decision: ALLOW, facts: { intent: result } }
@@ -51,6 +63,35 @@ export function recordStage(authority: Authority): Stage<Recorded, 'intent'> {
     },
   }
 }
+
+function costOf({
+  action,
+  grant,
+  isWrite,
+}: Pick<Facts, 'action' | 'grant'> & Partial<Pick<Facts, 'isWrite'>>): Cost {
+  if (!COSTS_A_CALL.has(action.kind)) return NO_COST
+  const isTool = action.kind === 'tool'
+  return {
+    calls: 1,
+    writes: isTool && isWrite !== false ? 1 : 0,
+    spend: isTool ? (grant.costs[`${action.server}/${action.name ?? ''}`] ?? 0) : 0,
+    subjects: grant.subjectArguments.flatMap((name) => {
+      const value = action.args && Object.hasOwn(action.args, name) ? action.args[name] : undefined
+      return value === undefined || value === null ? [] : [canonicalize(value)]
+    }),
+  }
+}
+
+const NO_COST: Cost = { calls: 0, writes: 0, spend: 0, subjects: [] }
+
+/** Who did it, and how weakly it was proved where nothing was signed for the request. */
+export const actorOf = ({ agent, instance, binding, chain }: Principal): LogActor => ({
+  kind: 'agent',
+  agent,
+  instance,
+  ...(binding === 'dpop' ? {} : { binding }),
+  ...(chain.length > 1 ? { for: chain.slice(1).map((link) => ({ ...link })) } : {}),
+})
 
 /** What a record says of an action: names and sizes, no argument values. */
 export function describe(action: Action) {

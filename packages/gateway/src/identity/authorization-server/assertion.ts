@@ -3,7 +3,7 @@ import type { JsonObject } from '../../model/json.ts'
 import { refuse } from '../../model/refusal.ts'
 import type { KnownInstance } from '../instances.ts'
 import { assertActive } from '../instances.ts'
-import type { PublicJwk } from '../jws.ts'
+import type { Jws, PublicJwk } from '../jws.ts'
 import { JwsInvalid, parseJws, readJwk, verifyJws } from '../jws.ts'
 import type { AuthorizationServer } from './context.ts'
 
@@ -20,16 +20,35 @@ export async function instanceOf(as: AuthorizationServer, assertion: string): Pr
   const jws = reading(() => parseJws(assertion))
   if (!ASSERTION_TYPES.includes(jws.header.typ))
     refuse('ASSERTION_INVALID', { detail: 'its type is not that of a client assertion' })
-  const { iss, sub } = jws.payload
-  if (typeof iss !== 'string' || iss !== sub)
+  if (jws.payload.iss !== jws.payload.sub)
     refuse('ASSERTION_INVALID', { detail: '`iss` and `sub` must both be the instance' })
+  return (await verified(as, jws)).known
+}
+
+/** A statement of an instance that is no client assertion: a JWT of type `typ` whose `iss` is the instance. Same rules. */
+export async function signedByInstance(
+  as: AuthorizationServer,
+  text: string,
+  typ: string,
+): Promise<{ known: KnownInstance; payload: JsonObject }> {
+  const jws = reading(() => parseJws(text))
+  if (jws.header.typ !== typ) refuse('ASSERTION_INVALID', { detail: `its type is not ${typ}` })
+  return await verified(as, jws)
+}
+
+async function verified(
+  as: AuthorizationServer,
+  jws: Jws,
+): Promise<{ known: KnownInstance; payload: JsonObject }> {
+  const { iss } = jws.payload
+  if (typeof iss !== 'string') return refuse('ASSERTION_INVALID', { detail: '`iss` must be the instance' })
   const known = await as.instances.find(iss)
   if (!known?.keys.some((key) => key.alg === jws.header.alg && verifies(jws, key)))
     return refuse('ASSERTION_INVALID', { detail: 'no key of the instance signed it' })
   checkTimes(as, jws.payload)
   once(as, `assertion|${iss}|${String(jws.payload.jti)}`)
   assertActive(known)
-  return known
+  return { known, payload: jws.payload }
 }
 
 /** A key that proves itself in a request to register it: a JWT of type `typ` signed by the very key it names. */
@@ -75,7 +94,7 @@ function once(as: AuthorizationServer, what: string): void {
   if (!as.useOnce(hash('sha256', what, 'base64url').slice(0, 24))) refuse('ASSERTION_REPLAYED')
 }
 
-function verifies(jws: Parameters<typeof verifyJws>[0], key: PublicJwk): boolean {
+function verifies(jws: Jws, key: PublicJwk): boolean {
   try {
     verifyJws(jws, key)
     return true

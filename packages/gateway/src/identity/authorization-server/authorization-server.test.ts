@@ -10,6 +10,7 @@ import { getRequestListener } from '@hono/node-server'
 import * as client from 'openid-client'
 import type { LogEvent } from '../../model/evidence.ts'
 import { AuditUnavailable } from '../../model/evidence.ts'
+import { refuse } from '../../model/refusal.ts'
 import { localBus } from '../../store/local-bus.ts'
 import type { Store } from '../../store/store.ts'
 import type { TestStore } from '../../store/testing.ts'
@@ -22,6 +23,7 @@ import { ReplayWindow } from '../replay.ts'
 import type { TestKey } from '../testing.ts'
 import { confusedJws, proofBy, proofClaims, signJws, testKey } from '../testing.ts'
 import { hashToken, Tokens } from '../tokens.ts'
+import type { TaskAndGrant, TaskDesk } from './context.ts'
 import { authorizationServer } from './index.ts'
 
 const by = { kind: 'operator', operator: 'alice' } as const
@@ -37,6 +39,48 @@ let agents: Agents
 let instances: Instances
 let enrolment: Enrolment
 let tokens: Tokens
+/** Tasks as this room sees them: `tsk_of_<instance>` is open and that instance's. */
+const tasks: TaskDesk = {
+  live: (id) => (id.startsWith('tsk_of_') ? workOf(id) : undefined),
+  describe: async (id) => workOf(id),
+  open: async (opener, wish) => workOf(`tsk_of_${opener.instance}`, wish.template),
+  delegate: async () => refuse('DELEGATION_TOO_DEEP', { template: 'work' }),
+  close: async (id) => workOf(id).task,
+}
+
+const workOf = (id: string, template = 'work'): TaskAndGrant => ({
+  task: {
+    id,
+    agent: 'agt',
+    instance: id.slice('tsk_of_'.length),
+    template,
+    purpose: 'Test',
+    onBehalfOf: 'alice@example.org',
+    vouched: 'sponsor',
+    subject: undefined,
+    state: 'open',
+    end: undefined,
+    openedAt: now,
+    expiresAt: now + 60_000,
+    idleMs: 60_000,
+    parent: undefined,
+    lineage: `/${id}/`,
+    txn: id,
+  },
+  grant: {
+    id: 'grt_1',
+    task: id,
+    details: [{ kind: 'tool', server: 'files', name: 'read', constraints: {} }],
+    budget: { calls: 3 },
+    subjectArguments: [],
+    costs: {},
+    delegable: 0,
+    delegates: [],
+    parent: undefined,
+    expiresAt: now + 60_000,
+  },
+})
+
 const events: LogEvent[] = []
 const bugs: unknown[] = []
 
@@ -55,7 +99,11 @@ before(async () => {
   tokens = new Tokens({ store, clock })
   enrolment = new Enrolment(common)
   instances = new Instances({ ...common, onRevoked: (instance) => tokens.revoke({ instance }) })
-  agents = new Agents({ ...common, onStopped: (agent) => tokens.revoke({ agent }) })
+  agents = new Agents({
+    ...common,
+    onStopped: (agent) => tokens.revoke({ agent }),
+    onBearerForbidden: (agent) => tokens.revoke({ bearersOf: agent }),
+  })
   server = createServer()
   await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready))
   issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
@@ -70,10 +118,8 @@ before(async () => {
     tokenLifetimeMs: 300_000,
     proofWindowMs: 60_000,
     useOnce: (key) => replay.use(key),
-    taskOf: async (id) =>
-      id.startsWith('tsk_of_')
-        ? { instance: id.slice('tsk_of_'.length), expiresAt: now + 60_000 }
-        : undefined,
+    agents,
+    tasks,
     onBug: (error) => bugs.push(error),
   })
   server.on('request', getRequestListener(app.fetch, { overrideGlobalObjects: false }))
@@ -439,11 +485,11 @@ test('a code of an agent that was stopped meanwhile enrols nobody', async () => 
 })
 
 test('what a stranger says of itself cannot rearrange a terminal', async () => {
-  const row = await instances.enrol(
-    (await agents.require('bot')).id,
-    readJwk(testKey().jwk),
-    '\u001b[2Jgood\u202e\nhost',
-  )
+  const row = await instances.enrol((await agents.require('bot')).id, readJwk(testKey().jwk), {
+    host: '\u001b[2Jgood\u202e\nhost',
+    method: 'one-time code',
+    attested: {},
+  })
   assert.equal(row.host, '?[2Jgood??host')
 })
 

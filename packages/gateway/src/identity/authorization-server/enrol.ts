@@ -38,7 +38,7 @@ export function enrolEndpoint(as: AuthorizationServer): Hono {
       refuse('ASSERTION_INVALID', { detail: '`code_hash` is not that of the code' })
     }
     const agent = await as.enrolment.redeem(code)
-    const instance = await as.instances.enrol(agent, key, host)
+    const instance = await as.instances.enrol(agent, key, { host, method: 'one-time code', attested: {} })
     return c.json({ instance: instance.id, agent, issuer: as.issuer }, 201)
   })
   return app

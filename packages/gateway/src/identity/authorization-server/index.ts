@@ -7,6 +7,7 @@ import { Refusal } from '../../model/refusal.ts'
 import { challenge } from '../authenticate.ts'
 import type { AuthorizationServer } from './context.ts'
 import { enrolEndpoint } from './enrol.ts'
+import { introspectEndpoint } from './introspect.ts'
 import { keysEndpoint } from './keys.ts'
 import { metadataEndpoints } from './metadata.ts'
 import { revokeEndpoint } from './revoke.ts'
@@ -42,7 +43,14 @@ export function authorizationServer(as: AuthorizationServer): Hono {
       status(why) as 400,
     )
   })
-  for (const endpoint of [metadataEndpoints, tokenEndpoint, revokeEndpoint, enrolEndpoint, keysEndpoint]) {
+  for (const endpoint of [
+    metadataEndpoints,
+    tokenEndpoint,
+    revokeEndpoint,
+    introspectEndpoint,
+    enrolEndpoint,
+    keysEndpoint,
+  ]) {
     app.route('/', endpoint(as))
   }
   return app
@@ -68,7 +76,8 @@ function oauthError(why: Reason): string {
   if (why.code.startsWith('ASSERTION_') || why.code.startsWith('AGENT_') || why.code === 'INSTANCE_REVOKED')
     return 'invalid_client'
   if (why.code === 'GRANT_TYPE_UNSUPPORTED') return 'unsupported_grant_type'
-  if (why.code.startsWith('TASK_')) return 'invalid_authorization_details'
+  if (why.code.startsWith('TASK_') || why.code.startsWith('DELEGATION_'))
+    return 'invalid_authorization_details'
   if (why.code.startsWith('TOKEN_')) return 'invalid_token'
   return status(why) >= 500 ? 'server_error' : 'invalid_request'
 }

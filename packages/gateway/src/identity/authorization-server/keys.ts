@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { Hono } from 'hono'
 import { z } from 'zod'
+import { certificateOf } from '../../lib/client-certificate.ts'
 import { parseStrict } from '../../lib/strict-json.ts'
 import { refuse } from '../../model/refusal.ts'
 import { authenticate } from '../authenticate.ts'
@@ -21,12 +22,15 @@ export function keysEndpoint(as: AuthorizationServer): Hono {
         dpop: c.req.header('dpop'),
         method: 'POST',
         url: `${as.issuer}/v1/keys`,
+        certificate: certificateOf(c.req.header())?.thumbprint,
         contentDigest: `sha-256=:${hash('sha256', bytes, 'base64')}:`,
         now: as.clock.now(),
         windowMs: as.proofWindowMs,
       },
       (tokenHash) => as.tokens.resolve(tokenHash),
     )
+    // A certificate is renewed by its issuer, and a bearer has no key.
+    if (replayKey === undefined) return refuse('PROOF_MISSING')
     if (!as.useOnce(replayKey)) refuse('PROOF_REPLAYED')
     const input = Input.safeParse(parseStrict(bytes).value)
     if (!input.success) return refuse('REQUEST_MALFORMED', { detail: 'it needs `jwk` and `proof`' })

@@ -1,6 +1,7 @@
 import { Hono } from 'hono'
 import type { AuthorizationServer } from './context.ts'
-import { TASK_DETAIL } from './token.ts'
+import { GRANT_DETAIL, TASK_DETAIL } from './details.ts'
+import { GRANT_TYPES } from './token.ts'
 
 const ALGS = ['ES256', 'EdDSA']
 
@@ -12,14 +13,18 @@ export function metadataEndpoints({ issuer }: AuthorizationServer): Hono {
       issuer,
       token_endpoint: `${issuer}/oauth/token`,
       revocation_endpoint: `${issuer}/oauth/revoke`,
-      grant_types_supported: ['client_credentials'],
+      introspection_endpoint: `${issuer}/oauth/introspect`,
+      introspection_endpoint_auth_methods_supported: ['private_key_jwt'],
+      introspection_endpoint_auth_signing_alg_values_supported: ALGS,
+      grant_types_supported: Object.keys(GRANT_TYPES),
+      tls_client_certificate_bound_access_tokens: true,
       response_types_supported: [],
       token_endpoint_auth_methods_supported: ['private_key_jwt'],
       token_endpoint_auth_signing_alg_values_supported: ALGS,
       revocation_endpoint_auth_methods_supported: ['private_key_jwt'],
       revocation_endpoint_auth_signing_alg_values_supported: ALGS,
       dpop_signing_alg_values_supported: ALGS,
-      authorization_details_types_supported: [TASK_DETAIL],
+      authorization_details_types_supported: [TASK_DETAIL, GRANT_DETAIL],
     }),
   )
   const resource = (path: string) => ({
@@ -27,7 +32,7 @@ export function metadataEndpoints({ issuer }: AuthorizationServer): Hono {
     authorization_servers: [issuer],
     dpop_signing_alg_values_supported: ALGS,
     dpop_bound_access_tokens_required: true,
-    authorization_details_types_supported: [TASK_DETAIL],
+    authorization_details_types_supported: [TASK_DETAIL, GRANT_DETAIL],
     resource_name: 'Ostiary',
   })
   app.get('/.well-known/oauth-protected-resource', (c) => c.json(resource('')))

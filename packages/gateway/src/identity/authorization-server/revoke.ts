@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { hashToken, isToken } from '../tokens.ts'
-import { instanceOf } from './assertion.ts'
+import { clientOf } from './client-credentials.ts'
 import type { AuthorizationServer } from './context.ts'
 import { readForm } from './form.ts'
 
@@ -9,7 +9,7 @@ export function revokeEndpoint(as: AuthorizationServer): Hono {
   const app = new Hono()
   app.post('/oauth/revoke', async (c) => {
     const form = await readForm(c)
-    const { id: instance, agent } = await instanceOf(as, form.get('client_assertion') ?? '')
+    const { id: instance, agent } = await clientOf(as, form)
     const token = form.get('token') ?? ''
     const session = isToken(token) ? await as.tokens.resolve(hashToken(token)) : undefined
     if (session?.principal.instance === instance) {

@@ -24,7 +24,12 @@ export async function identityWhole(tx: Tx): Promise<void> {
     'txn:t': '',
   })
   await sql`update tasks set lineage = '/' || id || '/', txn = id`.execute(tx)
-  await addColumns(tx, 'grants', { 'spent:t': '{}', 'delegable:i': 0, 'parent_id:t?': null })
+  await addColumns(tx, 'grants', {
+    'spent:t': '{}',
+    'terms:t': '{"costs":{},"delegates":[],"subjectArguments":[]}',
+    'delegable:i': 0,
+    'parent_id:t?': null,
+  })
   await sql`update grants set spent = '{"bytes":' || cast(spent_bytes as text) || ',"calls":' || cast(spent_calls as text) || '}'`.execute(
     tx,
   )

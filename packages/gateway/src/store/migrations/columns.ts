@@ -29,9 +29,7 @@ export async function addColumns(
     const column = parseColumn(text)
     await tx.schema
       .alterTable(table)
-      .addColumn(column.name, column.type, (c) =>
-        column.isNullable ? c : c.notNull().defaultTo(otherwise),
-      )
+      .addColumn(column.name, column.type, (c) => (column.isNullable ? c : c.notNull().defaultTo(otherwise)))
       .execute()
   }
 }

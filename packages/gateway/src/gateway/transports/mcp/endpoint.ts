@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { presentedHash } from '../../../identity/authenticate.ts'
+import { certificateOf } from '../../../lib/client-certificate.ts'
 import { newId } from '../../../lib/id.ts'
 import type { Action, Era } from '../../../model/action.ts'
 import type { Principal } from '../../../model/principal.ts'
@@ -136,6 +137,7 @@ export class McpEndpoint {
           method: work.method,
           url: this.#c.issuer + work.path,
           contentDigest: received ? action.contentDigest : undefined,
+          certificate: certificateOf(headers)?.thumbprint,
           part: work.part,
         },
         action,

@@ -1,0 +1,34 @@
+import type { Principal } from '../model/principal.ts'
+import { refuse } from '../model/refusal.ts'
+import type { Vouched } from '../model/task.ts'
+
+/** Who opens a task: verified, never taken from the request. */
+export type Opener = Pick<Principal, 'agent' | 'agentName' | 'instance' | 'sponsor'>
+
+export interface OpenInput {
+  readonly template: string
+  readonly purpose?: string | undefined
+  readonly subject?: string | undefined
+  readonly on_behalf_of?: string | undefined
+}
+
+/** The person the task is for, and who says so. A person who signed in is never replaced by what an agent claims. */
+export function personOf(
+  opener: Opener,
+  input: OpenInput,
+  signedIn: string | undefined,
+): { onBehalfOf: string; vouched: Vouched } {
+  if (signedIn !== undefined) return { onBehalfOf: line(signedIn, 'on_behalf_of'), vouched: 'sign-in' }
+  if (input.on_behalf_of !== undefined)
+    return { onBehalfOf: line(input.on_behalf_of, 'on_behalf_of'), vouched: 'agent' }
+  return { onBehalfOf: opener.sponsor, vouched: 'sponsor' }
+}
+
+/** One line that reads as it is written: no control characters, line separators or marks that turn the direction of text. */
+export function line(value: string, name: string): string {
+  const odd = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u
+  if (value.length === 0 || value.length > 200 || odd.test(value) || !value.isWellFormed()) {
+    refuse('TASK_INPUT_INVALID', { detail: `\`${name}\` must be one line of 1 to 200 characters` })
+  }
+  return value
+}

@@ -1,0 +1,28 @@
+import { hash } from 'node:crypto'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { TLSSocket } from 'node:tls'
+
+/** Carries the certificate of a connection inside the gateway; whatever a client sends under this name is dropped first. */
+const HEADER = 'x-ostiary-client-certificate'
+
+export interface ClientCertificate {
+  readonly der: Buffer
+  /** base64url SHA-256 of the DER form: `x5t#S256` of RFC 8705 section 3.1. */
+  readonly thumbprint: string
+}
+
+/** Replaces the header by what this very connection proved in its TLS handshake; removes it where there is nothing. */
+export function noteCertificate(req: IncomingMessage): void {
+  delete req.headers[HEADER]
+  const socket = req.socket as Partial<TLSSocket>
+  const der = socket.getPeerCertificate?.().raw
+  if (der) req.headers[HEADER] = der.toString('base64')
+}
+
+/** For requests that {@link noteCertificate} has seen, in this process or in the worker that handed them on. */
+export function certificateOf(headers: IncomingHttpHeaders): ClientCertificate | undefined {
+  const text = headers[HEADER]
+  if (typeof text !== 'string') return undefined
+  const der = Buffer.from(text, 'base64')
+  return { der, thumbprint: hash('sha256', der, 'base64url') }
+}
