@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { TaskRequest } from '../../packages/agent/src/index.ts'
 import { Agent, enrol } from '../../packages/agent/src/index.ts'
 import { ControlClient } from '../../packages/gateway/src/cli/control-client.ts'
 
@@ -128,9 +129,9 @@ export class RawClient implements AsyncDisposable {
     this.path = path
   }
 
-  static async open(stateDir: string, template: string, path: string): Promise<RawClient> {
+  static async open(stateDir: string, wanted: string | TaskRequest, path: string): Promise<RawClient> {
     const agent = new Agent({ stateDir })
-    const { task } = await agent.openTask({ template })
+    const { task } = await agent.openTask(typeof wanted === 'string' ? { template: wanted } : wanted)
     return new RawClient(agent, task.id, path)
   }
 

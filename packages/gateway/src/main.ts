@@ -42,6 +42,8 @@ import { lockFolder } from './store/folder-lock.ts'
 
 export const VERSION = '0.1.0'
 
+const HOUR_MS = 3_600_000
+
 const gatewayActor = { kind: 'gateway' } as const
 
 /** A running gateway. */
@@ -202,6 +204,13 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     for (const { server, problem } of problems) logger.warn({ server }, problem)
     return problems
   }
+  const tellReviews = async () => {
+    for (const agent of await agents.needingReview()) {
+      const data = { agent: agent.id, name: agent.name, sponsor: agent.sponsor, due: agent.review_due_at }
+      await log.append({ type: 'agent.review_due', actor: gatewayActor, data })
+      logger.warn(data, 'an agent needs its review, or another sponsor')
+    }
+  }
   const stopping = Promise.withResolvers<void>()
   const control = operatorApi({
     ...rooms,
@@ -228,6 +237,10 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
       log: { origin: log.origin, size: log.size, vkey: log.vkey },
       open: { tasks: (await tasks.list({ open: true })).length, calls: plane.inFlight.size + fleet.calls },
       locks: locks.view.list().length,
+      reviews: (await agents.needingReview()).map(({ name }) => name),
+      leases: {
+        not_revoked: (await leases.list({ alive: true })).filter(({ attempts }) => attempts > 0).length,
+      },
       policies: {
         dormant: plane.engine().dormant.map((policy) => policy.id),
         warnings: plane.engine().warnings,
@@ -274,6 +287,11 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     Promise.all([tasks.expireDue(), tokens.sweep(), budgets.flush(log.size), retryLeases(rooms)]).catch(onBug)
   }, 1000)
   stack.defer(() => clearInterval(upkeep))
+  const keyLifetimeMs = durationMs(loaded.config.tokens.key_lifetime)
+  const daily = setInterval(() => {
+    Promise.all([rooms.instances.requireScheduledRotations(keyLifetimeMs), tellReviews()]).catch(onBug)
+  }, HOUR_MS)
+  stack.defer(() => clearInterval(daily))
   stack.use(
     watchConfig(loaded, (reload) => {
       if ('ok' in reload) apply(reload.ok).catch(onBug)

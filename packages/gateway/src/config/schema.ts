@@ -202,6 +202,9 @@ export const ConfigSchema = z.strictObject({
   tokens: z
     .strictObject({
       lifetime: Duration.default('5m').describe('Lifetime of an access token. Read at start.'),
+      key_lifetime: Duration.default('30d').describe(
+        'Age at which an instance has to take a new key; it has a day for it. Read at start.',
+      ),
       proof_window: Duration.default('60s').describe(
         'How far a proof may be from this clock. Read at start.',
       ),

@@ -7,6 +7,8 @@ import type { Tasks } from '../grants/tasks.ts'
 import type { Agents } from '../identity/agents.ts'
 import type { Enrolment } from '../identity/enrolment.ts'
 import type { Instances } from '../identity/instances.ts'
+import { OVERLAP_MS } from '../identity/instances.ts'
+import type { Clock } from '../lib/clock.ts'
 import { refuse } from '../model/refusal.ts'
 import { readInput, readNumber } from './input.ts'
 
@@ -18,6 +20,7 @@ export interface AgentsApiDeps {
   readonly instances: Instances
   readonly tasks: Tasks
   readonly log: AuditLog
+  readonly clock: Clock
 }
 
 const NewAgent = z.strictObject({
@@ -63,6 +66,27 @@ export function agentRoutes(deps: AgentsApiDeps): Hono {
   app.post('/agents/:name/enrol', async (c) => {
     const agent = await agents.require(c.req.param('name'))
     return c.json({ ...(await enrolment.issue(agent.id, by)), issuer }, 201)
+  })
+  app.post('/agents/:name/sponsor', async (c) => {
+    const { sponsor } = await readInput(c, z.strictObject({ sponsor: z.string().min(3).max(200) }))
+    return c.json({ agent: await agents.changeSponsor(c.req.param('name'), sponsor, by) })
+  })
+  app.post('/agents/:name/review', async (c) =>
+    c.json({ agent: await agents.review(c.req.param('name'), by) }),
+  )
+  app.post('/agents/:name/bearer', async (c) => {
+    const { allow } = await readInput(c, z.strictObject({ allow: z.boolean() }))
+    return c.json({ agent: await agents.allowBearer(c.req.param('name'), allow, by) })
+  })
+  app.get('/reviews', async (c) => c.json({ agents: await agents.needingReview() }))
+  app.post('/sponsors/left', async (c) => {
+    const { sponsor } = await readInput(c, z.strictObject({ sponsor: z.string().min(3).max(200) }))
+    return c.json({ sponsor, agents: await agents.sponsorLeft(sponsor, by) })
+  })
+  app.post('/instances/:id/rotate', async (c) => {
+    const until = deps.clock.now() + OVERLAP_MS
+    await instances.requireRotation(c.req.param('id'), until, by)
+    return c.json({ instance: c.req.param('id'), until })
   })
   app.post('/agents/:name/suspend', async (c) =>
     c.json({ agent: await agents.suspend(c.req.param('name'), by) }),

@@ -1,20 +1,25 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
+import type { Leases } from '../credentials/leases.ts'
+import type { Budgets } from '../grants/budgets.ts'
 import type { Tasks } from '../grants/tasks.ts'
 import type { Agents } from '../identity/agents.ts'
 import { reason } from '../model/reasons.ts'
 import { Refusal } from '../model/refusal.ts'
-import { taskView } from './agent-api.ts'
+import { grantView, taskView } from './agent-api.ts'
 import { readInput } from './input.ts'
 
 export interface TasksApiDeps {
   readonly operator: string
+  readonly issuer: string
   readonly tasks: Tasks
+  readonly budgets: Budgets
+  readonly leases: Leases
   readonly agents: Agents
 }
 
 /** Tasks as operators see them: all of them, and an end to any. Opening one is the agent's own act, with its key. */
-export function taskRoutes({ operator, tasks, agents }: TasksApiDeps): Hono {
+export function taskRoutes({ operator, issuer, tasks, agents, budgets, leases }: TasksApiDeps): Hono {
   const app = new Hono()
   app.get('/tasks', async (c) => {
     const names = new Map((await agents.list()).map((agent) => [agent.id, agent.name]))
@@ -27,8 +32,22 @@ export function taskRoutes({ operator, tasks, agents }: TasksApiDeps): Hono {
     const id = c.req.param('id').slice(0, 40)
     const task = await tasks.get(id)
     if (!task) throw new Refusal(reason('TASK_UNKNOWN', { task: id }))
-    return c.json({ task: taskView(task) })
+    const work = await tasks.describe(id)
+    return c.json({
+      task: taskView(task),
+      ...(work === undefined ? {} : { grant: grantView(issuer, work.task, work.grant) }),
+      spent: budgets.spent(work?.grant.id ?? ''),
+      leases: await leases.list({ task: id, alive: false }),
+    })
   })
+  app.get('/leases', async (c) => c.json({ leases: await leases.list({ alive: true }) }))
+  for (const verb of ['pause', 'resume'] as const) {
+    app.post(`/tasks/:id/${verb}`, async (c) =>
+      c.json({
+        task: taskView(await tasks[verb](c.req.param('id').slice(0, 40), { kind: 'operator', operator })),
+      }),
+    )
+  }
   app.post('/tasks/:id/close', async (c) => {
     const { end } = await readInput(
       c,

@@ -14,6 +14,9 @@ export function honoRoute(
   return {
     matches: (path) => prefixes.some((prefix) => path.startsWith(prefix)),
     async handle(req, res) {
+      // A length that is not said beforehand could be any; clients of these endpoints know theirs.
+      if (req.headers['transfer-encoding'] !== undefined)
+        refuse('REQUEST_MALFORMED', { detail: 'the body needs a Content-Length here' })
       if (Number(req.headers['content-length'] ?? 0) > MAX_BODY) {
         refuse('REQUEST_TOO_LARGE', { limit: MAX_BODY })
       }

@@ -124,10 +124,7 @@ const grant: fc.Arbitrary<Grant> = fc.record({
   id: fc.constant('g'),
   task: fc.constant('t'),
   details: fc.array(detail, { maxLength: 3 }),
-  budget: fc.record(
-    { calls: fc.nat(5), writes: fc.nat(5), subjects: fc.nat(5), bytes: fc.nat(5), spend: fc.nat(5) },
-    { requiredKeys: [] },
-  ),
+  budget: fc.record({ calls: fc.nat(5), bytes: fc.nat(5) }, { requiredKeys: [] }),
   subjectArguments: fc.subarray(['p', 'q']),
   costs: fc.dictionary(fc.constantFrom('s/a', 's/b'), fc.nat(3), { maxKeys: 2 }),
   delegable: fc.nat(3),

@@ -3,8 +3,7 @@ import { durationMs } from '../config/schema.ts'
 import type { Clock } from '../lib/clock.ts'
 import { newId } from '../lib/id.ts'
 import type { LogActor, LogEvent, Recorder } from '../model/evidence.ts'
-import type { Budget, Grant } from '../model/grant.ts'
-import { DIMENSIONS } from '../model/grant.ts'
+import type { Grant } from '../model/grant.ts'
 import type { JsonObject } from '../model/json.ts'
 import { childLineage, idsOf, rootLineage } from '../model/lineage.ts'
 import type { Principal } from '../model/principal.ts'
@@ -19,9 +18,9 @@ import type { CompiledGrant } from './compile.ts'
 import { compileGrant } from './compile.ts'
 import type { Opener, OpenInput } from './task-input.ts'
 import { line, personOf } from './task-input.ts'
-import { grantOf, grantRow, rowOf, taskOf } from './task-rows.ts'
+import { TaskTable } from './task-table.ts'
 import type { Templates } from './templates.ts'
-import { detailsOf, openableBy } from './templates.ts'
+import { detailsOf, openableBy, termsOf, widened } from './templates.ts'
 
 export interface LiveTask {
   readonly task: Task
@@ -52,7 +51,6 @@ interface TaskDeps {
 const FLUSH_MS = 5000
 /** More open tasks than this for one instance are a leak or an attack on memory. */
 const MAX_OPEN = 1000
-const LIVING = ['open', 'paused'] as const
 
 /**
  * Tasks and their grants. Live ones are in memory; every other process learns of a change through the bus.
@@ -61,6 +59,7 @@ const LIVING = ['open', 'paused'] as const
  */
 export class Tasks {
   readonly #d: TaskDeps
+  readonly #table: TaskTable
   readonly #live = new Map<string, Held>()
   /** Ends under way, so that a second caller waits for the same one. */
   readonly #closing = new Map<string, Promise<Task>>()
@@ -72,6 +71,7 @@ export class Tasks {
 
   constructor(deps: TaskDeps) {
     this.#d = deps
+    this.#table = new TaskTable(deps.store)
     this.#unsubscribe = deps.bus.subscribe(
       ({ topic, id }) => {
         if (topic === 'task' && this.#live.has(id)) return this.#recheck(id)
@@ -88,19 +88,7 @@ export class Tasks {
 
   /** Brings tasks that are not over into memory after a start. */
   async load(): Promise<void> {
-    const { db } = this.#d.store
-    const tasks = await db.selectFrom('tasks').selectAll().where('state', 'in', LIVING).execute()
-    const grants = await db
-      .selectFrom('grants')
-      .innerJoin('tasks', 'tasks.id', 'grants.task_id')
-      .selectAll('grants')
-      .where('tasks.state', 'in', LIVING)
-      .execute()
-    const byTask = new Map(grants.map((row) => [row.task_id, row]))
-    for (const row of tasks) {
-      const grant = byTask.get(row.id)
-      if (grant) this.#keep(taskOf(row), grantOf(grant), row.last_used_at)
-    }
+    for (const { task, grant, lastUsedAt } of await this.#table.living()) this.#keep(task, grant, lastUsedAt)
   }
 
   /** @param signedIn the person, when it was them who let the agent act. @throws Refusal TASK_TEMPLATE_UNKNOWN, TASK_INPUT_INVALID, AGENT_* */
@@ -228,15 +216,7 @@ export class Tasks {
     }
     const template = await this.#template(opener, templateName)
     await this.#d.mayStart(opener.agent)
-    const { budget, subjectArguments, costs } = termsOf(template)
-    const { covers: _, allowsName: __, servers: ___, ...plain } = before.grant
-    const grant: Grant = {
-      ...plain,
-      details: [...plain.details, ...detailsOf(template, task.subject)],
-      budget: sum(plain.budget, budget),
-      subjectArguments: [...new Set([...plain.subjectArguments, ...subjectArguments])],
-      costs: { ...costs, ...plain.costs },
-    }
+    const grant = widened(before.grant, template, task.subject)
     await this.#d.recorder.append({
       type: 'grant.widened',
       actor: actorOf(opener),
@@ -244,15 +224,7 @@ export class Tasks {
       grant: grant.id,
       data: { template: templateName, budget: { ...grant.budget } as JsonObject },
     })
-    const { details, budget: text, terms } = grantRow(grant)
-    await this.#d.store.transaction(async (tx) => {
-      await assertOpen(tx, id)
-      await tx
-        .updateTable('grants')
-        .set({ details, budget: text, terms })
-        .where('id', '=', grant.id)
-        .execute()
-    })
+    await this.#table.widen(grant)
     this.#keep(task, grant, this.#d.clock.now())
     await this.#d.bus.publish({ topic: 'task', id })
     return { task, grant }
@@ -278,13 +250,8 @@ export class Tasks {
       task: id,
       data: {},
     })
-    const { numUpdatedRows } = await this.#d.store.db
-      .updateTable('tasks')
-      .set({ state: to, ...(to === 'open' ? { last_used_at: this.#d.clock.now() } : {}) })
-      .where('id', '=', id)
-      .where('state', '=', from)
-      .executeTakeFirst()
-    if (numUpdatedRows !== 1n) refuse('TASK_CLOSED', { end: 'meanwhile' })
+    if (!(await this.#table.switch(id, from, to, this.#d.clock.now())))
+      refuse('TASK_CLOSED', { end: 'meanwhile' })
     await this.#recheck(id)
     await this.#d.bus.publish({ topic: 'task', id })
     return { ...task, state: to }
@@ -319,7 +286,8 @@ export class Tasks {
     const [recorded] = await Promise.allSettled([this.#d.recorder.append(event)])
     // Ending is the safe side, so it happens even when the log cannot take it; the entry follows when it can.
     if (recorded.status === 'rejected') this.#unrecorded.push(event)
-    const ended = await this.#closeRows(task, end, live?.lastUsedAt)
+    const at = { now: this.#d.clock.now(), lastUsedAt: live?.lastUsedAt }
+    const ended = await this.#table.end(task, end, at)
     this.#unfinished.delete(id)
     // The deepest first: what a sub-agent did not spend goes back up.
     const deepestFirst = ended.toSorted((a, b) => b.lineage.length - a.lineage.length)
@@ -328,45 +296,9 @@ export class Tasks {
     return (await this.get(id)) ?? { ...task, state: 'closing', end }
   }
 
-  /** Compare-and-set over the subtree, with its tokens in the same transaction. @returns the tasks for which this was the end that counts */
-  #closeRows(task: Task, end: TaskEnd, lastUsedAt: number | undefined): Promise<readonly Task[]> {
-    const now = this.#d.clock.now()
-    return this.#d.store.transaction(async (tx) => {
-      const rows = await tx
-        .selectFrom('tasks')
-        .selectAll()
-        .where('lineage', 'like', `${task.lineage}%`)
-        .where('state', 'in', LIVING)
-        .execute()
-      const ids = rows.map((row) => row.id)
-      if (!ids.includes(task.id)) return []
-      await tx
-        .updateTable('tasks')
-        .set({ state: 'closing', end_reason: 'parent' })
-        .where('id', 'in', ids)
-        .execute()
-      await tx
-        .updateTable('tasks')
-        .set({ end_reason: end, ...(lastUsedAt === undefined ? {} : { last_used_at: lastUsedAt }) })
-        .where('id', '=', task.id)
-        .execute()
-      await tx
-        .updateTable('tokens')
-        .set({ revoked_at: now })
-        .where('task_id', 'in', ids)
-        .where('revoked_at', 'is', null)
-        .execute()
-      return rows.map(taskOf).map((one) => ({
-        ...one,
-        state: 'closing' as const,
-        end: one.id === task.id ? end : 'parent',
-      }))
-    })
-  }
-
   /** What follows from an end that the store has taken. What is open here ends also when nobody else can be told. */
   async #ended(task: Task): Promise<void> {
-    const grant = this.#live.get(task.id)?.grant ?? (await this.#grantOf(task.id))
+    const grant = this.#live.get(task.id)?.grant ?? (await this.#table.grantOf(task.id))
     this.#live.delete(task.id)
     if (task.end === 'parent')
       this.#unrecorded.push({
@@ -377,7 +309,7 @@ export class Tasks {
       })
     if (grant) {
       const spent = this.#d.budgets.end(grant)
-      await this.#d.store.db.updateTable('grants').set({ spent }).where('id', '=', grant.id).execute()
+      await this.#table.spent(grant.id, spent)
     }
     const over = async () => {
       if (await this.#d.onEnd(task, task.end ?? 'revoked')) await this.finish(task.id)
@@ -387,13 +319,7 @@ export class Tasks {
 
   /** Every credential of a task that was ending is gone: now it is closed. */
   async finish(id: string): Promise<void> {
-    const { numUpdatedRows } = await this.#d.store.db
-      .updateTable('tasks')
-      .set({ state: 'closed', closed_at: this.#d.clock.now() })
-      .where('id', '=', id)
-      .where('state', '=', 'closing')
-      .executeTakeFirst()
-    if (numUpdatedRows !== 1n) return
+    if (!(await this.#table.switch(id, 'closing', 'closed', this.#d.clock.now()))) return
     const task = await this.get(id)
     this.#unrecorded.push({
       type: 'task.closed',
@@ -405,53 +331,35 @@ export class Tasks {
   }
 
   /** Ids of tasks that are ending and wait for a credential. */
-  async unfinished(): Promise<readonly string[]> {
-    const rows = await this.#d.store.db
-      .selectFrom('tasks')
-      .select('id')
-      .where('state', '=', 'closing')
-      .execute()
-    return rows.map(({ id }) => id)
+  unfinished(): Promise<readonly string[]> {
+    return this.#table.closing()
   }
 
   /** Ends every task that matches and is not over, e.g. those of an agent. Tries all of them, then throws the first error. */
   async closeWhere(matches: (task: Task) => boolean, end: TaskEnd, actor: LogActor): Promise<void> {
-    const rows = await this.#d.store.db.selectFrom('tasks').selectAll().where('state', 'in', LIVING).execute()
-    await all(
-      rows
-        .map(taskOf)
-        .filter(matches)
-        .map((task) => this.close(task.id, end, actor)),
-    )
+    const living = await this.#table.living()
+    await all(living.filter(({ task }) => matches(task)).map(({ task }) => this.close(task.id, end, actor)))
   }
 
-  async get(id: string): Promise<Task | undefined> {
-    const row = await this.#d.store.db.selectFrom('tasks').selectAll().where('id', '=', id).executeTakeFirst()
-    return row && taskOf(row)
+  get(id: string): Promise<Task | undefined> {
+    return this.#table.get(id)
   }
 
   /** A task of any state with its grant. */
   async describe(id: string): Promise<{ task: Task; grant: Grant } | undefined> {
     const task = await this.get(id)
-    const grant = task && (await this.#grantOf(id))
+    const grant = task && (await this.#table.grantOf(id))
     return grant && { task, grant }
   }
 
-  /** Every task an agent ever opened. */
-  async idsOf(agent: string): Promise<ReadonlySet<string>> {
-    const rows = await this.#d.store.db
-      .selectFrom('tasks')
-      .select('id')
-      .where('agent_id', '=', agent)
-      .execute()
-    return new Set(rows.map(({ id }) => id))
+  /** Every task an agent ever had. */
+  idsOf(agent: string): Promise<ReadonlySet<string>> {
+    return this.#table.idsOf(agent)
   }
 
   /** The newest 1,000. */
-  async list(filter: { open: boolean }): Promise<readonly Task[]> {
-    let query = this.#d.store.db.selectFrom('tasks').selectAll().orderBy('opened_at', 'desc').limit(1000)
-    if (filter.open) query = query.where('state', '!=', 'closed')
-    return (await query.execute()).map(taskOf)
+  list(filter: { open: boolean }): Promise<readonly Task[]> {
+    return this.#table.list(filter)
   }
 
   /**
@@ -493,8 +401,7 @@ export class Tasks {
       if (end) work.push(this.close(id, end, { kind: 'gateway' }))
       else if (live.lastUsedAt > live.flushedAt && now - live.flushedAt >= FLUSH_MS) {
         live.flushedAt = now
-        const used = { last_used_at: live.lastUsedAt }
-        work.push(this.#d.store.db.updateTable('tasks').set(used).where('id', '=', id).execute())
+        work.push(this.#table.used(id, live.lastUsedAt))
       }
     }
     await all(work)
@@ -513,7 +420,7 @@ export class Tasks {
 
   /** Another process may have changed the task. When this cannot be known, the bus is not alive and nothing is admitted. */
   async #recheck(id: string): Promise<void> {
-    const [task, grant] = await Promise.all([this.get(id), this.#grantOf(id)])
+    const [task, grant] = await Promise.all([this.get(id), this.#table.grantOf(id)])
     const held = this.#live.get(id)
     if (!held) return
     if (task && grant && (task.state === 'open' || task.state === 'paused')) {
@@ -522,22 +429,8 @@ export class Tasks {
     } else this.#live.delete(id)
   }
 
-  async #grantOf(task: string): Promise<Grant | undefined> {
-    const row = await this.#d.store.db
-      .selectFrom('grants')
-      .selectAll()
-      .where('task_id', '=', task)
-      .executeTakeFirst()
-    return row && grantOf(row)
-  }
-
-  /** @throws Refusal TASK_CLOSED when the task above has ended meanwhile */
   async #insert(task: Task, grant: Grant): Promise<void> {
-    await this.#d.store.transaction(async (tx) => {
-      if (task.parent !== undefined) await assertOpen(tx, task.parent)
-      await tx.insertInto('tasks').values(rowOf(task)).execute()
-      await tx.insertInto('grants').values(grantRow(grant)).execute()
-    })
+    await this.#table.insert(task, grant)
     this.#keep(task, grant, task.openedAt)
   }
 
@@ -574,37 +467,6 @@ export class Tasks {
     this.#live.set(task.id, { task, grant: compileGrant(grant), lastUsedAt, flushedAt: lastUsedAt })
   }
 }
-
-async function assertOpen(tx: Parameters<Parameters<Store['transaction']>[0]>[0], id: string): Promise<void> {
-  const row = await tx.selectFrom('tasks').select('state').where('id', '=', id).executeTakeFirst()
-  if (row?.state !== 'open') refuse('TASK_CLOSED', { end: 'meanwhile' })
-}
-
-function termsOf(
-  template: TaskTemplate,
-): Pick<Grant, 'budget' | 'subjectArguments' | 'costs' | 'delegable' | 'delegates'> {
-  return {
-    budget: Object.fromEntries(
-      DIMENSIONS.flatMap((dimension) => {
-        const limit = template.budget[dimension]
-        return limit === undefined ? [] : [[dimension, limit]]
-      }),
-    ),
-    subjectArguments: template.subject_arguments,
-    costs: template.costs,
-    delegable: template.delegate?.depth ?? 0,
-    delegates: template.delegate?.to ?? [],
-  }
-}
-
-/** More rights never take a limit away: where what is added has none, the limit of the task stays. */
-const sum = (a: Budget, b: Budget): Budget =>
-  Object.fromEntries(
-    DIMENSIONS.flatMap((dimension) => {
-      const limit = a[dimension]
-      return limit === undefined ? [] : [[dimension, limit + (b[dimension] ?? 0)]]
-    }),
-  )
 
 const actorOf = ({ agent, instance }: Pick<Opener, 'agent' | 'instance'>): LogActor => ({
   kind: 'agent',

@@ -1,5 +1,6 @@
 import type { TaskTemplate } from '../config/schema.ts'
-import type { Constraint, Constraints, GrantDetail } from '../model/grant.ts'
+import type { Budget, Constraint, Constraints, Grant, GrantDetail } from '../model/grant.ts'
+import { DIMENSIONS } from '../model/grant.ts'
 import { refuse } from '../model/refusal.ts'
 import { isAmbiguousPath } from './ambiguous-path.ts'
 import { malformed } from './constraints.ts'
@@ -67,4 +68,52 @@ export function templateProblems(templates: Templates): { path: readonly Propert
         : [],
     ),
   ])
+}
+
+/** The terms of a template's grant beside what it allows. */
+export function termsOf(
+  template: TaskTemplate,
+): Pick<Grant, 'budget' | 'subjectArguments' | 'costs' | 'delegable' | 'delegates'> {
+  return {
+    budget: Object.fromEntries(
+      DIMENSIONS.flatMap((dimension) => {
+        const limit = template.budget[dimension]
+        return limit === undefined ? [] : [[dimension, limit]]
+      }),
+    ),
+    subjectArguments: template.subject_arguments,
+    costs: template.costs,
+    delegable: template.delegate?.depth ?? 0,
+    delegates: template.delegate?.to ?? [],
+  }
+}
+
+/** More rights never take a limit away: where what is added has none, the limit of the task stays. */
+const sum = (a: Budget, b: Budget): Budget =>
+  Object.fromEntries(
+    DIMENSIONS.flatMap((dimension) => {
+      const limit = a[dimension]
+      return limit === undefined ? [] : [[dimension, limit + (b[dimension] ?? 0)]]
+    }),
+  )
+
+/** A grant with the rights of another template added. Its id, its end and whom it may be handed to stay. */
+export function widened(
+  { id, task, details, budget, subjectArguments, costs, delegable, delegates, parent, expiresAt }: Grant,
+  template: TaskTemplate,
+  subject: string | undefined,
+): Grant {
+  const more = termsOf(template)
+  return {
+    id,
+    task,
+    details: [...details, ...detailsOf(template, subject)],
+    budget: sum(budget, more.budget),
+    subjectArguments: [...new Set([...subjectArguments, ...more.subjectArguments])],
+    costs: { ...more.costs, ...costs },
+    delegable,
+    delegates,
+    parent,
+    expiresAt,
+  }
 }

@@ -13,12 +13,15 @@ import { readJwk } from './jws.ts'
 
 /** How long the old key of an instance stays good after a rotation. */
 export const OVERLAP_MS = 5 * 60_000
+const DAY_MS = 24 * 60 * 60_000
 /** Keys that may retire at the same time. */
 const MAX_ROTATIONS = 5
 
 /** A key an instance may sign with; `notAfter` is the end of its overlap once another has replaced it. */
 export interface InstanceKey extends PublicJwk {
   readonly notAfter: number | undefined
+  /** `due`: the key in force, but it ends at {@link notAfter} unless it names its successor before. */
+  readonly state: InstanceKeyRow['state']
 }
 
 /** An instance as the store has it; whether it may act is {@link assertActive}'s to say, once it has proved who it is. */
@@ -149,7 +152,7 @@ export class Instances {
     const now = this.#d.clock.now()
     const keys = await db
       .selectFrom('instance_keys')
-      .select(['jkt', 'jwk', 'not_after'])
+      .select(['jkt', 'jwk', 'state', 'not_after'])
       .where('instance_id', '=', row.id)
       .where((e) => e.or([e('not_after', 'is', null), e('not_after', '>', now)]))
       .execute()
@@ -164,7 +167,11 @@ export class Instances {
       certificates: keys.flatMap(({ jkt }) => (jkt.startsWith('x5t:') ? [jkt] : [])),
       keys: keys
         .filter(({ jwk }) => jwk !== '')
-        .map((key) => ({ ...readJwk(JSON.parse(key.jwk)), notAfter: key.not_after ?? undefined })),
+        .map((key) => ({
+          ...readJwk(JSON.parse(key.jwk)),
+          state: key.state,
+          notAfter: key.not_after ?? undefined,
+        })),
     }
   }
 
@@ -204,7 +211,7 @@ export class Instances {
     assertActive(known)
     if (known.keys.length > MAX_ROTATIONS)
       refuse('TOO_MANY', { what: 'key rotations', seconds: OVERLAP_MS / 1000 })
-    if (known.keys.find((own) => own.notAfter === undefined)?.jkt !== principal.jkt)
+    if (known.keys.find((own) => own.state === 'active' || own.state === 'due')?.jkt !== principal.jkt)
       refuse('PROOF_KEY_MISMATCH')
     await this.#d.recorder.append({
       type: 'key.rotated',
@@ -217,7 +224,7 @@ export class Instances {
         .set({ state: 'retiring', not_after: until })
         .where('jkt', '=', principal.jkt)
         .where('instance_id', '=', instance)
-        .where('state', '=', 'active')
+        .where('state', 'in', ['active', 'due'])
         .executeTakeFirst()
       // Of two rotations by one key, and of a rotation and a revocation, one wins.
       if (retired.numUpdatedRows !== 1n) refuse('PROOF_KEY_MISMATCH')
@@ -232,6 +239,57 @@ export class Instances {
     })
     await this.#d.bus.publish({ topic: 'instance', id: instance })
     return { jkt: key.jkt, retiring_until: until }
+  }
+
+  /**
+   * The instance must take a new key before `until`; until then the present one is good. Its tokens end with it.
+   * @throws Refusal INSTANCE_UNKNOWN
+   */
+  async requireRotation(id: string, until: number, by: LogActor): Promise<void> {
+    const known = await this.find(id)
+    if (!known) return refuse('INSTANCE_UNKNOWN', { instance: id.slice(0, 40) })
+    assertActive(known)
+    const jkts = known.keys.filter(({ state }) => state === 'active').map(({ jkt }) => jkt)
+    if (jkts.length === 0) return
+    await this.#d.recorder.append({
+      type: 'key.due',
+      actor: by,
+      data: { agent: known.agent, instance: known.id, jkt: jkts[0] as string, until },
+    })
+    await this.#d.store.transaction(async (tx) => {
+      await tx
+        .updateTable('instance_keys')
+        .set({ state: 'due', not_after: until })
+        .where('jkt', 'in', jkts)
+        .where('state', '=', 'active')
+        .execute()
+      await tx
+        .updateTable('tokens')
+        .set({ expires_at: until })
+        .where('jkt', 'in', jkts)
+        .where('expires_at', '>', until)
+        .execute()
+    })
+    await this.#d.bus.publish({ topic: 'instance', id: known.id })
+  }
+
+  /** Upkeep: keys older than `lifetimeMs` are due, with a day to replace each. */
+  async requireScheduledRotations(lifetimeMs: number): Promise<void> {
+    const now = this.#d.clock.now()
+    const rows = await this.#d.store.db
+      .selectFrom('instance_keys')
+      .innerJoin('instances', 'instances.id', 'instance_keys.instance_id')
+      .innerJoin('agents', 'agents.id', 'instances.agent_id')
+      .select('instance_id')
+      .distinct()
+      .where('state', '=', 'active')
+      .where('jwk', '!=', '')
+      .where('instances.status', '=', 'active')
+      .where('agents.status', '=', 'active')
+      .where('instance_keys.created_at', '<=', now - lifetimeMs)
+      .execute()
+    for (const { instance_id } of rows)
+      await this.requireRotation(instance_id, now + DAY_MS, { kind: 'gateway' })
   }
 
   /** Final. @throws Refusal INSTANCE_UNKNOWN */

@@ -32,6 +32,7 @@ export type LogType =
   | 'instance.enrolled'
   | 'instance.revoked'
   | 'key.rotated'
+  | 'key.due'
   | 'token.issued'
   | 'token.refused'
   | 'token.revoked'

@@ -54,8 +54,8 @@ export interface InstanceKeyRow {
   jkt: string // primary key: RFC 7638 thumbprint, base64url
   instance_id: string
   jwk: string // public only; empty for a certificate, whose thumbprint `jkt` is (`x5t:…`), and for a bearer (`bearer:…`)
-  state: 'active' | 'retiring' | 'revoked'
-  not_after: number | null // end of the overlap while retiring
+  state: 'active' | 'due' | 'retiring' | 'revoked' // due: must be replaced before `not_after`
+  not_after: number | null // end of the overlap while due or retiring
   created_at: number
 }
 

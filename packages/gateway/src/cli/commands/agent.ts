@@ -1,6 +1,7 @@
 import { Agent, enrol } from '@ostiary/agent'
 import { Command } from 'commander'
 import { contextOf, show, table, time } from '../context.ts'
+import { CommandFailed, EXIT } from '../exit.ts'
 
 interface AgentView {
   readonly id: string
@@ -10,9 +11,15 @@ interface AgentView {
   readonly status: string
 }
 
+interface ReviewView extends AgentView {
+  readonly review_due_at: number
+  readonly sponsor_left_at: number | null
+}
+
 interface InstanceView {
   readonly id: string
   readonly host: string
+  readonly method: string
   readonly status: string
   readonly enrolled_at: number
   readonly keys: readonly { jkt: string; state: string }[]
@@ -84,11 +91,12 @@ export function agentCommand(): Command {
         const rows = instances.map((i) => [
           i.id,
           i.status,
+          i.method,
           i.host,
           time(i.enrolled_at),
           i.keys.map((key) => `${key.jkt.slice(0, 8)}… ${key.state}`).join(', '),
         ])
-        return `${a.name}: ${a.status}, sponsor ${a.sponsor}${a.purpose ? `, ${a.purpose}` : ''}\n${table(['INSTANCE', 'STATUS', 'HOST', 'ENROLLED', 'KEYS'], rows)}`
+        return `${a.name}: ${a.status}, sponsor ${a.sponsor}${a.purpose ? `, ${a.purpose}` : ''}\n${table(['INSTANCE', 'STATUS', 'CAME BY', 'HOST', 'ENROLLED', 'KEYS'], rows)}`
       })
     })
   agent
@@ -177,6 +185,96 @@ export function agentCommand(): Command {
         rotated,
         () => `The new key is ${rotated.jkt}; the old one ends at ${time(rotated.retiring_until)} UTC.`,
       )
+    })
+  agent
+    .command('sponsor')
+    .description('Name another person who answers for an agent.')
+    .argument('<name>')
+    .argument('<person>')
+    .action(async (name: string, sponsor: string, _options, command: Command) => {
+      const context = contextOf(command)
+      const { agent: changed } = await context
+        .control()
+        .call<{ agent: AgentView }>('POST', `/agents/${encodeURIComponent(name)}/sponsor`, { sponsor })
+      show(context, 'Agent', { agent: changed }, () => `${sponsor} answers for ${name} from now on.`)
+    })
+  agent
+    .command('sponsor-left')
+    .description('A person has left: agents they answer for start nothing new until somebody else does.')
+    .argument('<person>')
+    .action(async (sponsor: string, _options, command: Command) => {
+      const context = contextOf(command)
+      const left = await context.control().call<{ agents: number }>('POST', '/sponsors/left', { sponsor })
+      show(context, 'SponsorLeft', left, () => `${left.agents} agents need another sponsor.`)
+    })
+  agent
+    .command('review')
+    .description(
+      'Say that somebody looked at what an agent may do and still wants it; due again in 180 days.',
+    )
+    .argument('[name]', 'leave out to list what is due')
+    .action(async (name: string | undefined, _options, command: Command) => {
+      const context = contextOf(command)
+      if (name === undefined) {
+        const due = await context.control().call<{ agents: ReviewView[] }>('GET', '/reviews')
+        show(context, 'ReviewList', due, () =>
+          due.agents.length === 0
+            ? 'No review is due within 14 days.'
+            : table(
+                ['NAME', 'DUE (UTC)', 'SPONSOR', ''],
+                due.agents.map((a) => [
+                  a.name,
+                  time(a.review_due_at),
+                  a.sponsor,
+                  a.sponsor_left_at === null ? '' : 'sponsor has left',
+                ]),
+              ),
+        )
+        return
+      }
+      const { agent: reviewed } = await context
+        .control()
+        .call<{ agent: ReviewView }>('POST', `/agents/${encodeURIComponent(name)}/review`)
+      show(
+        context,
+        'Agent',
+        { agent: reviewed },
+        () => `Reviewed ${name}; due again ${time(reviewed.review_due_at)} UTC.`,
+      )
+    })
+  agent
+    .command('bearer')
+    .description(
+      'Allow or forbid tokens that are bound to no key, for clients that can do neither DPoP nor mTLS.',
+    )
+    .argument('<name>')
+    .argument('<allow|forbid>')
+    .action(async (name: string, verb: string, _options, command: Command) => {
+      const context = contextOf(command)
+      if (verb !== 'allow' && verb !== 'forbid') throw new CommandFailed('Say allow or forbid.', EXIT.usage)
+      const { agent: changed } = await context
+        .control()
+        .call<{ agent: AgentView }>('POST', `/agents/${encodeURIComponent(name)}/bearer`, {
+          allow: verb === 'allow',
+        })
+      show(context, 'Agent', { agent: changed }, () =>
+        verb === 'allow'
+          ? `${name} may hold tokens bound to no key, for five minutes and one task each. Records say so.`
+          : `${name} may hold only tokens bound to a key; those it had without one are dead.`,
+      )
+    })
+  agent
+    .command('rotate-instance')
+    .description(
+      'Demand a new key of an instance: the present one ends in five minutes unless it names its successor.',
+    )
+    .argument('<instance>')
+    .action(async (id: string, _options, command: Command) => {
+      const context = contextOf(command)
+      const due = await context
+        .control()
+        .call<{ until: number }>('POST', `/instances/${encodeURIComponent(id)}/rotate`)
+      show(context, 'KeyDue', due, () => `The key of ${id} is good until ${time(due.until)} UTC.`)
     })
   for (const [verb, description] of [
     ['suspend', 'Stop an agent until it is resumed: tasks end, tokens die, nothing new is granted.'],

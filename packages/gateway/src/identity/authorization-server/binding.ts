@@ -14,6 +14,8 @@ export interface Bound {
   readonly jkt: string
   /** Epoch milliseconds after which the key is no longer good. */
   readonly notAfter: number | undefined
+  /** The key ends then and has no successor yet: the client has to make one. */
+  readonly isDue?: boolean
 }
 
 /** No token that is bound to no key lives longer. */
@@ -43,7 +45,9 @@ export function bindTo(as: AuthorizationServer, c: Context, holder: KnownInstanc
   const proven = provenKey(as, c)
   if (proven) {
     const own = holder.keys.find(({ jkt }) => jkt === proven.jkt)
-    return own ? { binding: 'dpop', jkt: own.jkt, notAfter: own.notAfter } : refuse('PROOF_KEY_MISMATCH')
+    return own
+      ? { binding: 'dpop', jkt: own.jkt, notAfter: own.notAfter, isDue: own.state === 'due' }
+      : refuse('PROOF_KEY_MISMATCH')
   }
   const certificate = certificateOf(c.req.header())
   const jkt = `x5t:${certificate?.thumbprint}`

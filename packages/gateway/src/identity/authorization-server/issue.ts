@@ -68,6 +68,10 @@ export async function issueToken(
     access_token: token,
     token_type: bound.binding === 'dpop' ? 'DPoP' : 'Bearer',
     expires_in: Math.floor((expiresAt - now) / 1000),
+    // Not of an RFC: the client is asked to take a new key, and how long it has.
+    ...(bound.isDue && bound.notAfter !== undefined
+      ? { rotate_key_within: Math.floor((bound.notAfter - now) / 1000) }
+      : {}),
     ...input.also,
     ...(work === undefined
       ? {}
