@@ -39,6 +39,7 @@ before(async () => {
     place.location,
     `insert into observations values ('pt-104', 'weight', '81 kg'), ('pt-104', 'pulse', '72'), ('pt-7', 'pulse', '90')`,
   )
+  strangers = await allRoles()
   wire = await Wire.to(place.location)
   folder = mkdtempSync(join(tmpdir(), 'ostiary-role-'))
   const config = parse(readFileSync(join(example, 'ostiary.yaml'), 'utf8'))
@@ -73,7 +74,13 @@ async function openClient(): Promise<RawClient> {
 }
 
 const rowsOf = (text: string) => JSON.parse(text) as { patient: string }[]
-const roles = () => admin(`select rolname from pg_roles where rolname like 'ostiary\\_lse%'`)
+/** Roles are the whole server's; these are what another run left. */
+let strangers: readonly unknown[] = []
+const allRoles = async () =>
+  (await admin(`select rolname from pg_roles where rolname like 'ostiary\\_lse%'`)).map(
+    ({ rolname }) => rolname,
+  )
+const roles = async () => (await allRoles()).filter((name) => !strangers.includes(name))
 
 /** The credential of the newest child process, as a compromised server would leak it. */
 const leaked = (): string => {
@@ -81,7 +88,9 @@ const leaked = (): string => {
   return `postgres://${urls.at(-1)}`
 }
 
-test('a task reads its own patient through the database server and nobody else, whatever it asks for', { skip }, async () => {
+test('a task reads its own patient through the database server and nobody else, whatever it asks for', {
+  skip,
+}, async () => {
   await using client = await openClient()
   const own = await client.call('observations', {})
   assert.deepEqual(
@@ -101,9 +110,11 @@ test('a leaked role cannot reach another patient by any means of its own', { ski
   thief.on('error', () => {})
   await thief.connect()
   const patients = async () =>
-    (await thief.query('select distinct patient from observations')).rows.map(({ patient }) => patient)
+    (await thief.query<{ patient: string }>('select distinct patient from observations')).rows.map(
+      ({ patient }) => patient,
+    )
   assert.deepEqual(await patients(), ['pt-104'])
-  for (const escape of [
+  for (const trick of [
     `set ostiary.subject = 'pt-7'`,
     'set role postgres',
     'set role patient_reader',
@@ -116,9 +127,9 @@ test('a leaked role cannot reach another patient by any means of its own', { ski
     'alter table observations disable row level security',
     'create role friend login',
   ]) {
-    await thief.query(escape).catch(() => {})
-    const seen = await patients().catch(() => [])
-    assert.ok(!seen.includes('pt-7'), escape)
+    await thief.query(trick).catch(() => {})
+    const seen: readonly string[] = await patients().catch(() => [])
+    assert.ok(!seen.includes('pt-7'), trick)
     await thief.query('reset role').catch(() => {})
     await thief.query('set row_security = on').catch(() => {})
   }
@@ -126,7 +137,9 @@ test('a leaked role cannot reach another patient by any means of its own', { ski
   await thief.end().catch(() => {})
 })
 
-test('closing the task while a query loop runs: the very next query returns nothing, and the session ends', { skip }, async (t) => {
+test('closing the task while a query loop runs: the very next query returns nothing, and the session ends', {
+  skip,
+}, async (t) => {
   await using client = await openClient()
   await client.call('observations', {})
   const thief = new pg.Client({ connectionString: leaked() })
@@ -180,7 +193,9 @@ test('the agent never sees the credential, even when the server says it', { skip
   await client.agent.closeTask(client.task)
 })
 
-test('a database that is away keeps the task closing, visibly, until the role is gone', { skip }, async () => {
+test('a database that is away keeps the task closing, visibly, until the role is gone', {
+  skip,
+}, async () => {
   await using client = await openClient()
   await client.call('observations', {})
   wire.cut()
@@ -191,7 +206,7 @@ test('a database that is away keeps the task closing, visibly, until the role is
   }>('GET', `/tasks/${client.task}`)
   assert.equal(task.state, 'closing')
   assert.equal(leases[0]?.state, 'revoke_failed')
-  assert.equal((await client.call('observations', {})).code, 'TASK_CLOSED')
+  await assert.rejects(client.call('observations', {}), { code: 'TASK_CLOSED' })
   assert.equal((await roles()).length, 1)
   wire.mend()
   for (let state = 'closing'; state !== 'closed'; ) {
@@ -207,6 +222,10 @@ test('kill -9 in the middle of a task leaves no role behind once the task has en
   assert.equal((await roles()).length, 1)
   await gateway.kill('SIGKILL')
   await gateway.start()
+  const [role] = await admin('select role_name from ostiary.task_scope')
+  assert.ok(role)
   await client.agent.closeTask(client.task)
-  assert.deepEqual(await roles(), [])
+  // The gateway itself has a role for a moment while it asks the server what it offers; the task's is gone at once.
+  assert.ok(!(await roles()).includes(role.role_name))
+  while ((await roles()).length > 0) await new Promise((next) => setImmediate(next))
 })

@@ -42,7 +42,7 @@ let tokens: Tokens
 /** Tasks as this room sees them: `tsk_of_<instance>` is open and that instance's. */
 const tasks: TaskDesk = {
   live: (id) => (id.startsWith('tsk_of_') ? workOf(id) : undefined),
-  describe: async (id) => workOf(id),
+  describe: async (id) => (id.startsWith('tsk_of_') ? workOf(id) : undefined),
   open: async (opener, wish) => workOf(`tsk_of_${opener.instance}`, wish.template),
   delegate: async () => refuse('DELEGATION_TOO_DEEP', { template: 'work' }),
   close: async (id) => workOf(id).task,

@@ -41,7 +41,13 @@ export async function taskFor(
     return await as.tasks.open(opener, asked.wish)
   }
   const live = as.tasks.live(asked.task)
-  // Another instance's task is as unknown as one that never was.
-  if (live?.task.instance !== holder.id) return refuse('TASK_UNKNOWN', { task: asked.task.slice(0, 40) })
-  return live
+  return live?.task.instance === holder.id ? live : await refuseTask(as, holder, asked.task.slice(0, 40))
+}
+
+/** Another instance's task is as unknown as one that never was; of its own the instance learns what became of it. */
+async function refuseTask(as: AuthorizationServer, holder: KnownInstance, id: string): Promise<never> {
+  const found = await as.tasks.describe(id)
+  if (found?.task.instance !== holder.id) return refuse('TASK_UNKNOWN', { task: id })
+  if (found.task.state === 'paused') return refuse('TASK_PAUSED')
+  return refuse('TASK_CLOSED', { end: found.task.end ?? 'its time is over' })
 }
