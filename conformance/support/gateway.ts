@@ -135,6 +135,11 @@ export class RawClient implements AsyncDisposable {
     return new RawClient(agent, task.id, path)
   }
 
+  /** For an agent that has its task already. */
+  static of(agent: Agent, task: string, path: string): RawClient {
+    return new RawClient(agent, task, path)
+  }
+
   async initialize(): Promise<void> {
     const { headers, status } = await this.post({
       method: 'initialize',

@@ -1,11 +1,12 @@
 import type { Dispatcher } from 'undici'
+import type { Part } from './delegation.ts'
 import { Http } from './http.ts'
 import type { InstanceKey } from './key.ts'
 import { GatewayRefusal, member, noGateway } from './problem.ts'
 import { dpopProof, keyJwt } from './proof.ts'
 import { Keys } from './rotation.ts'
 import type { Identity } from './state.ts'
-import { InstanceState } from './state.ts'
+import { InstanceState, MemoryState } from './state.ts'
 import type { HeldToken } from './tokens.ts'
 import { issueToken, Tokens } from './tokens.ts'
 
@@ -17,7 +18,7 @@ export interface OpenedTask {
     /** Epoch milliseconds. */
     readonly expires_at: number
   }
-  readonly grant: { readonly id: string }
+  readonly grant: { readonly id: string; readonly authorization_details: readonly object[] }
   readonly servers: readonly string[]
 }
 
@@ -51,9 +52,12 @@ export class Agent implements AsyncDisposable {
   readonly #tokens: Tokens
   #rotation: Promise<{ jkt: string; retiring_until: number }> | undefined
 
-  /** @throws when `stateDir` holds no enrolled instance or its key is not private */
-  constructor(options: { stateDir: string }) {
-    const state = new InstanceState(options.stateDir)
+  /**
+   * An instance with a folder of its own, or one that lives only in this process.
+   * @throws when `stateDir` holds no enrolled instance or its key is not private
+   */
+  constructor(options: { stateDir: string } | { identity: Identity; key: InstanceKey }) {
+    const state = 'stateDir' in options ? new InstanceState(options.stateDir) : new MemoryState(options)
     const { identity, key } = state.load()
     this.identity = identity
     this.#http = new Http(identity.issuer)
@@ -81,6 +85,31 @@ export class Agent implements AsyncDisposable {
   async closeTask(id: string, options: { signal?: AbortSignal } = {}): Promise<void> {
     this.#tokens.forget(id)
     await this.#control(`/v1/tasks/${encodeURIComponent(id)}/close`, {}, options.signal)
+  }
+
+  /**
+   * Hands a part of a task to one key of an agent, by a statement that only this key can sign and that is good once, for a minute.
+   * @param to the agent by name, and the thumbprint of its key: see {@link SubAgent}
+   */
+  delegate(task: string, to: { readonly agent: string; readonly jkt: string }, part: Part = {}): string {
+    const { details, ...rest } = part
+    return keyJwt(this.#keys.current, {
+      typ: 'ostiary-delegation+jwt',
+      issuer: this.identity.issuer,
+      lifeS: 60,
+      claims: {
+        iss: this.identity.instance,
+        sub: task,
+        act: { agent: to.agent, jkt: to.jkt },
+        ...(details === undefined ? {} : { authorization_details: details }),
+        ...rest,
+      },
+    })
+  }
+
+  /** Adds the rights of another template to an open task. @throws GatewayRefusal, GatewayUnreachable */
+  async stepUp(task: string, template: string): Promise<OpenedTask> {
+    return (await this.#control(`/v1/tasks/${encodeURIComponent(task)}/step-up`, { template })) as OpenedTask
   }
 
   /** A new key; the old one stays good for the gateway's overlap, so requests under way go through. */

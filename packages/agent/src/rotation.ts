@@ -1,15 +1,15 @@
 import { InstanceKey } from './key.ts'
 import { GatewayRefusal } from './problem.ts'
-import type { InstanceState } from './state.ts'
+import type { KeptInstance } from './state.ts'
 
 const STALE_MS = 60_000
 
 /** The keys of one instance, in this process and in its folder, through rotations, crashes, and rotations by another process. */
 export class Keys {
-  readonly #state: InstanceState
+  readonly #state: KeptInstance
   #current: InstanceKey
 
-  constructor(state: InstanceState, current: InstanceKey) {
+  constructor(state: KeptInstance, current: InstanceKey) {
     this.#state = state
     this.#current = current
   }

@@ -94,6 +94,34 @@ export class InstanceState {
   }
 }
 
+/** What {@link Keys} needs of where an instance is kept. */
+export type KeptInstance = Pick<InstanceState, 'load' | 'prepareNext' | 'nextAge' | 'promote' | 'dropNext'>
+
+/** An instance that is kept nowhere: it is gone with its process, and takes no new key. */
+export class MemoryState implements KeptInstance {
+  readonly #held: { identity: Identity; key: InstanceKey }
+
+  constructor(held: { identity: Identity; key: InstanceKey }) {
+    this.#held = held
+  }
+
+  load() {
+    return { ...this.#held, next: undefined }
+  }
+
+  prepareNext(): boolean {
+    return false
+  }
+
+  nextAge(): undefined {
+    return undefined
+  }
+
+  promote(): void {}
+
+  dropNext(): void {}
+}
+
 /** Undefined when it is not the identity of an instance. */
 export function readIdentity(value: unknown): Identity | undefined {
   const instance = member(value, 'instance')

@@ -29,6 +29,7 @@ import { openStore } from './gateway/open-store.ts'
 import { Owner } from './gateway/owner.ts'
 import type { RoomDeps } from './gateway/rooms.ts'
 import { furnish, openRooms, retryLeases } from './gateway/rooms.ts'
+import { readTls } from './gateway/tls.ts'
 import { authorizationServer } from './identity/authorization-server/index.ts'
 import { systemClock } from './lib/clock.ts'
 import { privateKey } from './lib/private-file.ts'
@@ -141,10 +142,17 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
   const routes: Route[] = []
   const { origins } = loaded.config.listen
   const hosts = [...loaded.config.listen.hosts, hostOf(loaded)]
-  const server = front({ routes, guard: hostGuard({ hosts, origins }), onBug })
+  const tls = await readTls(loaded.config.listen.tls, loaded.dir, rooms.resolve)
+  const server = front({
+    routes,
+    guard: hostGuard({ hosts, origins }),
+    onBug,
+    ...(isFleet ? { isForWorkers: true } : { tls }),
+  })
   // Workers listen for clients; what only the owner serves they hand on to it.
   const ownerSocket = privatePath(dataDir, 'owner')
-  const publicly = isFleet ? await freePort(loaded.config.listen) : loaded.config.listen
+  const wanted = { ...loaded.config.listen, scheme: tls ? 'https' : 'http' } as const
+  const publicly = isFleet ? { ...(await freePort(wanted)), scheme: wanted.scheme } : wanted
   const address = isFleet ? addressOf(publicly) : await listen(server, publicly)
   if (isFleet) await listenPrivately(server, ownerSocket)
   stack.defer(() => closeServer(server, plane.inFlight))
@@ -310,7 +318,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
   if (isFleet) {
     stack.use(fleet)
     await fleet.start(
-      { issuer, logOrigin: log.origin, sealKey, listen: publicly, hosts, origins, ownerSocket },
+      { issuer, logOrigin: log.origin, sealKey, listen: publicly, tls, hosts, origins, ownerSocket },
       ownerMethods(owner, {
         rate: new RateLimit(loaded.config.limits.rate),
         onProblem: (problem) => logger.error(problem),

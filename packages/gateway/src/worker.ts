@@ -43,6 +43,7 @@ const methods: WorkerMethods = {
       routes: routes(plane, constants),
       guard: hostGuard({ hosts: constants.hosts, origins: constants.origins }),
       onBug,
+      tls: constants.tls,
     })
     await listen(server, constants.listen)
     const { inFlight } = plane

@@ -149,6 +149,17 @@ export const ConfigSchema = z.strictObject({
         .describe('Address to listen on. Loopback unless you have TLS in front.'),
       port: z.number().int().min(0).max(65535).default(7770).describe('0 picks a free port.'),
       url: z.url().optional().describe('Public base address, when a TLS proxy stands in front.'),
+      tls: z
+        .strictObject({
+          cert: z.string().min(1).describe('PEM file of the certificate and what it chains to.'),
+          key: SecretRef.describe('Private key, PEM.'),
+          client_certificates: z
+            .boolean()
+            .default(false)
+            .describe('Ask clients for a certificate, for tokens bound to it (RFC 8705).'),
+        })
+        .optional()
+        .describe('Speak TLS without a proxy in front.'),
       hosts: z.array(z.string()).default([]).describe('Further Host header values to accept.'),
       origins: z.array(z.string()).default([]).describe('Web origins that may call. None by default.'),
     })

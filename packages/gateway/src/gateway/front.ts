@@ -1,8 +1,11 @@
-import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import { noteCertificate } from '../lib/client-certificate.ts'
 import type { Reason } from '../model/reasons.ts'
 import { nextStep, reason, sentence, status } from '../model/reasons.ts'
 import { Refusal } from '../model/refusal.ts'
+import type { TlsMaterial, WebServer } from './tls.ts'
 
 /** One place that answers requests below a path. */
 export interface Route {
@@ -19,23 +22,29 @@ export function front(options: {
   routes: readonly Route[]
   guard: (req: IncomingMessage) => void
   onBug: (error: unknown) => void
-}): HttpServer {
-  const server = createServer(
-    {
-      maxHeaderSize: 32 * 1024,
-      headersTimeout: 15_000,
-      // Bodies have their own deadline, streams none.
-      requestTimeout: 0,
-      keepAliveTimeout: 65_000,
-      connectionsCheckingInterval: 5_000,
-    },
-    (req, res) => {
-      dispatch(options.routes, options.guard, req, res).catch((error: unknown) => {
-        if (!(error instanceof Refusal)) options.onBug(error)
-        refuseRequest(res, error instanceof Refusal ? error.reason : reason('INTERNAL'))
-      })
-    },
-  )
+  tls?: TlsMaterial | undefined
+  /** Listens on a private socket for this gateway's own workers, who say which certificate their client has. */
+  isForWorkers?: boolean
+}): WebServer {
+  const { tls } = options
+  const settings = {
+    maxHeaderSize: 32 * 1024,
+    headersTimeout: 15_000,
+    // Bodies have their own deadline, streams none.
+    requestTimeout: 0,
+    keepAliveTimeout: 65_000,
+    connectionsCheckingInterval: 5_000,
+  }
+  const onRequest = (req: IncomingMessage, res: ServerResponse) => {
+    if (!options.isForWorkers) noteCertificate(req)
+    dispatch(options.routes, options.guard, req, res).catch((error: unknown) => {
+      if (!(error instanceof Refusal)) options.onBug(error)
+      refuseRequest(res, error instanceof Refusal ? error.reason : reason('INTERNAL'))
+    })
+  }
+  const server = tls
+    ? createTlsServer({ ...settings, ...tls, rejectUnauthorized: false, minVersion: 'TLSv1.2' }, onRequest)
+    : createServer(settings, onRequest)
   server.maxRequestsPerSocket = 0
   server.on('clientError', (_error, socket) => {
     if (socket.writable)

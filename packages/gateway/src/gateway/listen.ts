@@ -1,8 +1,8 @@
-import type { Server as HttpServer } from 'node:http'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { reason } from '../model/reasons.ts'
 import type { InFlight } from './in-flight.ts'
+import type { WebServer } from './tls.ts'
 
 const GRACE_MS = 2000
 
@@ -11,11 +11,14 @@ export class CannotListen extends Error {
   override name = 'CannotListen'
 }
 
+export interface Place {
+  readonly host: string
+  readonly port: number
+  readonly scheme?: 'http' | 'https'
+}
+
 /** Starts listening. @returns the base address */
-export async function listen(
-  server: HttpServer,
-  { host, port }: { host: string; port: number },
-): Promise<string> {
+export async function listen(server: WebServer, { host, port, scheme = 'http' }: Place): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   server.once('error', (error: NodeJS.ErrnoException) => {
     const why =
@@ -28,14 +31,14 @@ export async function listen(
   })
   server.listen({ host, port }, resolve)
   await promise
-  return addressOf({ host, port: (server.address() as AddressInfo).port })
+  return addressOf({ host, port: (server.address() as AddressInfo).port, scheme })
 }
 
-export const addressOf = ({ host, port }: { host: string; port: number }): string =>
-  `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+export const addressOf = ({ host, port, scheme = 'http' }: Place): string =>
+  `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`
 
 /** A port for several processes to share, settled before the first of them starts. */
-export async function freePort({ host, port }: { host: string; port: number }) {
+export async function freePort({ host, port }: Place): Promise<Place> {
   const probe = createServer()
   const address = await listen(probe, { host, port })
   const closed = Promise.withResolvers<void>()
@@ -45,7 +48,7 @@ export async function freePort({ host, port }: { host: string; port: number }) {
 }
 
 /** Ends open calls with a reason, then connections that linger. */
-export async function closeServer(server: HttpServer, inFlight: InFlight): Promise<void> {
+export async function closeServer(server: WebServer, inFlight: InFlight): Promise<void> {
   inFlight.stopAll(reason('SHUTTING_DOWN'))
   const { promise, resolve } = Promise.withResolvers<void>()
   server.close(() => resolve())
@@ -56,7 +59,7 @@ export async function closeServer(server: HttpServer, inFlight: InFlight): Promi
 }
 
 /** For an interface whose requests are short. */
-export async function closeNow(server: HttpServer): Promise<void> {
+export async function closeNow(server: WebServer): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   server.close(() => resolve())
   server.closeAllConnections()

@@ -99,7 +99,10 @@ export class Owner implements Authority {
     if (!tokens.inForce(a.tokenHash, now)) return reason('TOKEN_INVALID')
     const live = tasks.live(a.task)
     if (!live || live.grant.id !== a.grant) return this.whyNotLive(a.task)
-    const cost = { ...a.cost, subjects: a.cost.subjects.map((value) => committer.commit(a.grant, value)) }
+    const cost = {
+      ...a.cost,
+      subjects: a.cost.subjects.map((value) => committer.commit(live.task.txn, value)),
+    }
     const spent = budgets.reserve(live.grant, cost)
     if (spent) return spent
     tasks.touch(a.task)

@@ -97,6 +97,7 @@ export function furnish({ log, store, bus, clock, config, stop, onSecrets, onAla
   })
   return {
     ...common,
+    resolve,
     log,
     tokens,
     secrets,

@@ -28,6 +28,9 @@ interface Account {
   readonly subjects: Set<string>
   /** Per grant handed on: its whole budget while it lives, and what it really spent after its end. */
   readonly drawn: Map<string, Budget>
+  /** The grant it hangs below. */
+  above: string | undefined
+  subjectLimit: number | undefined
   dirty: boolean
 }
 
@@ -59,13 +62,12 @@ export class Budgets {
     for (const row of rows) if (isLive(row.state)) this.#accounts.set(row.id, read(row.spent))
     for (const row of rows) {
       const parent = row.parent_id === null ? undefined : this.#accounts.get(row.parent_id)
-      const { subjects, ...spent } = JSON.parse(row.spent) as Partial<Written>
-      parent?.drawn.set(
-        row.id,
-        isLive(row.state)
-          ? (JSON.parse(row.budget) as Budget)
-          : { ...spent, subjects: subjects?.length ?? 0 },
-      )
+      const { subjects: _, ...spent } = JSON.parse(row.spent) as Partial<Written>
+      const budget = JSON.parse(row.budget) as Budget
+      parent?.drawn.set(row.id, isLive(row.state) ? budget : spent)
+      const account = this.#accounts.get(row.id)
+      if (account)
+        Object.assign(account, { above: row.parent_id ?? undefined, subjectLimit: budget.subjects })
     }
     const mark = await this.#store.db
       .selectFrom('epochs')
@@ -86,8 +88,11 @@ export class Budgets {
   /** Takes a call from the budget, or says which dimension is spent. */
   reserve(grant: Grant, cost: Cost): Reason | undefined {
     const account = this.#of(grant.id)
-    const subjects = cost.subjects.filter((tag) => !account.subjects.has(tag)).length
-    const wanted: Budget = { calls: cost.calls, writes: cost.writes, spend: cost.spend, subjects }
+    account.subjectLimit = grant.budget.subjects
+    const lineage = this.#upwards(account)
+    const crowded = lineage.find((one) => isCrowded(one, cost.subjects))
+    if (crowded) return reason('BUDGET_SPENT', { limit: crowded.subjectLimit ?? 0, dimension: 'subjects' })
+    const wanted: Budget = { calls: cost.calls, writes: cost.writes, spend: cost.spend }
     for (const dimension of DIMENSIONS) {
       const limit = grant.budget[dimension]
       if (limit === undefined) continue
@@ -98,6 +103,7 @@ export class Budgets {
         return reason('BUDGET_SPENT', { limit, dimension })
     }
     take(account, cost)
+    for (const above of lineage.slice(1)) take(above, { ...NO_COST, subjects: cost.subjects })
     return undefined
   }
 
@@ -115,20 +121,28 @@ export class Budgets {
     account.dirty = true
   }
 
-  /** What is left of a grant's budget, what it handed on taken off. Without a limit there is none. */
+  /**
+   * What is left of a grant's budget, what it handed on taken off. Without a limit there is none. Subjects are not used up: a sub-agent may
+   * know those that are known above it, and any new one counts all the way up.
+   */
   remaining(grant: Grant): Budget {
     const account = this.#of(grant.id)
     return Object.fromEntries(
-      DIMENSIONS.flatMap((dimension) => {
+      DIMENSIONS.flatMap((dimension): [Dimension, number][] => {
         const limit = grant.budget[dimension]
-        return limit === undefined ? [] : [[dimension, Math.max(0, limit - this.#used(account, dimension))]]
+        if (limit === undefined) return []
+        if (dimension === 'subjects') return [[dimension, limit]]
+        return [[dimension, Math.max(0, limit - this.#used(account, dimension))]]
       }),
     )
   }
 
   /** Draws the whole budget of a new grant from the one it hangs below. The caller has checked that so much is left. */
-  draw(parent: string, child: Grant): void {
-    this.#of(parent).drawn.set(child.id, child.budget)
+  draw(parent: Grant, child: Grant): void {
+    const account = this.#of(parent.id)
+    account.drawn.set(child.id, child.budget)
+    account.subjectLimit = parent.budget.subjects
+    this.#of(child.id).above = parent.id
   }
 
   spent(grantId: string): Spent {
@@ -183,8 +197,21 @@ export class Budgets {
     })
   }
 
+  /** The account itself first, then those it hangs below. */
+  #upwards(account: Account): readonly Account[] {
+    const lineage = [account]
+    for (let above = account.above; above !== undefined; ) {
+      const next = this.#accounts.get(above)
+      if (!next || lineage.includes(next)) break
+      lineage.push(next)
+      above = next.above
+    }
+    return lineage
+  }
+
   #used(account: Account, dimension: Dimension): number {
-    let used = dimension === 'subjects' ? account.subjects.size : account[dimension]
+    if (dimension === 'subjects') return account.subjects.size
+    let used = account[dimension]
     for (const drawn of account.drawn.values()) used += drawn[dimension] ?? 0
     return used
   }
@@ -199,6 +226,14 @@ export class Budgets {
   }
 }
 
+const NO_COST: Cost = { calls: 0, writes: 0, spend: 0, subjects: [] }
+
+function isCrowded({ subjectLimit, subjects }: Account, tags: readonly string[]): boolean {
+  if (subjectLimit === undefined || tags.length === 0) return false
+  const fresh = new Set(tags.filter((tag) => !subjects.has(tag)))
+  return fresh.size > 0 && subjects.size + fresh.size > subjectLimit
+}
+
 function take(account: Account, { calls, writes, spend, subjects }: Cost): void {
   if (calls === 0 && writes === 0 && spend === 0 && subjects.length === 0) return
   account.calls += calls
@@ -210,7 +245,17 @@ function take(account: Account, { calls, writes, spend, subjects }: Cost): void 
 
 function read(spent: string): Account {
   const { calls = 0, writes = 0, bytes = 0, spend = 0, subjects = [] } = JSON.parse(spent) as Partial<Written>
-  return { calls, writes, bytes, spend, subjects: new Set(subjects), drawn: new Map(), dirty: false }
+  return {
+    calls,
+    writes,
+    bytes,
+    spend,
+    subjects: new Set(subjects),
+    drawn: new Map(),
+    above: undefined,
+    subjectLimit: undefined,
+    dirty: false,
+  }
 }
 
 function write(

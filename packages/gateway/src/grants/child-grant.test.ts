@@ -102,7 +102,7 @@ test('no sequence of exchanges ever widens: not what may be done, not for how lo
           continue
         }
         assert.notEqual(agentName, top.delegates.includes('*') ? '' : 'stranger')
-        budgets.draw(parent.id, child)
+        budgets.draw(parent, child)
         grants.push(child)
         depth.set(child.id, (depth.get(parent.id) ?? 0) + 1)
         for (let made = 0; made < calls; made++) budgets.reserve(child, COST)
@@ -192,7 +192,7 @@ test('a sub-agent cannot hand on what it may not, nor to an agent that is not na
 test('what is handed on counts as spent, comes back when it was not used, and cannot be drawn twice', () => {
   const budgets = newBudgets()
   const first = child({ budget: { calls: 6 } }, parent, 'sub', budgets.remaining(parent))
-  budgets.draw(parent.id, first)
+  budgets.draw(parent, first)
   assert.deepEqual(budgets.remaining(parent), { calls: 4 })
   assert.equal(
     codeOf(() => child({ budget: { calls: 5 } }, parent, 'sub', budgets.remaining(parent))),
@@ -229,4 +229,18 @@ test('a part of a part is inside both', () => {
   const inner = child({ delegable: 1, expiresAt: 50 }, middle)
   assert.ok(isSubset(inner, middle))
   assert.ok(isSubset(inner, wide))
+})
+
+test('a sub-agent shares the subjects of the task above, and a new one counts all the way up', () => {
+  const budgets = newBudgets()
+  const top = { ...parent, budget: { subjects: 2 } }
+  const below = child({}, top, 'sub', budgets.remaining(top))
+  budgets.draw(top, below)
+  assert.equal(budgets.reserve(top, { ...COST, subjects: ['a'] }), undefined)
+  assert.equal(budgets.reserve(below, { ...COST, subjects: ['a'] }), undefined)
+  assert.equal(budgets.reserve(below, { ...COST, subjects: ['b'] }), undefined)
+  assert.equal(budgets.reserve(top, { ...COST, subjects: ['c'] })?.code, 'BUDGET_SPENT')
+  assert.equal(budgets.reserve(below, { ...COST, subjects: ['c'] })?.code, 'BUDGET_SPENT')
+  budgets.end(below)
+  assert.equal(budgets.reserve(top, { ...COST, subjects: ['c'] })?.code, 'BUDGET_SPENT')
 })

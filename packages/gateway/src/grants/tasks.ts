@@ -176,7 +176,7 @@ export class Tasks {
       lineage: childLineage(parent.task.lineage, id),
     }
     // Nothing yielded since the remainder was read, so two children never draw the same part of it.
-    this.#d.budgets.draw(parent.grant.id, grant)
+    this.#d.budgets.draw(parent.grant, grant)
     try {
       await this.#d.recorder.append({
         type: 'task.delegated',

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { chmodSync, rmSync } from 'node:fs'
-import type { Server as HttpServer } from 'node:http'
+import type { Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
@@ -19,7 +19,7 @@ export function privatePath(dataDir: string, which: 'control' | 'owner'): string
 }
 
 /** Listens where only this account can reach it. The caller holds the folder lock, so an old socket is stale. */
-export async function listenPrivately(server: HttpServer, path: string): Promise<void> {
+export async function listenPrivately(server: Server, path: string): Promise<void> {
   if (process.platform !== 'win32') rmSync(path, { force: true })
   const { promise, resolve: ready, reject } = Promise.withResolvers<void>()
   server.once('error', reject)

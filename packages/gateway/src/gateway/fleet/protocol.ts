@@ -9,6 +9,8 @@ import type { PlainView } from '../../registry/views.ts'
 import type { BusEvent } from '../../store/bus.ts'
 import type { Admission, Seen, Settlement } from '../authority.ts'
 import type { Snapshot, Stop } from '../data-plane.ts'
+import type { Place } from '../listen.ts'
+import type { TlsMaterial } from '../tls.ts'
 
 /** What a worker holds of the owner's state. The owner sends parts of it anew when they change, and waits until they are taken in. */
 export interface FleetState {
@@ -26,7 +28,8 @@ export interface FleetConstants {
   readonly logOrigin: string
   /** Seals sessions, so that every worker can open them. */
   readonly sealKey: Uint8Array
-  readonly listen: { readonly host: string; readonly port: number }
+  readonly listen: Place
+  readonly tls: TlsMaterial | undefined
   readonly hosts: readonly string[]
   readonly origins: readonly string[]
   /** Where the owner serves what only it can. */

@@ -61,7 +61,12 @@ export async function tokenExchange(as: AuthorizationServer, c: Context, form: F
     const part = { details, budget, delegable, expiresAt, purpose }
     const work = await as.tasks.delegate(by, delegation.sub, { agent, agentName, instance, sponsor }, part)
     const bound = { binding: 'dpop', jkt: key.jkt, notAfter: undefined } as const
-    return await issueToken(as, c, { holder, bound, work, also: { issued_token_type: ACCESS_TOKEN_TYPE } })
+    return await issueToken(as, c, {
+      holder,
+      bound,
+      work,
+      also: { issued_token_type: ACCESS_TOKEN_TYPE, client_id: holder.id },
+    })
   } catch (error) {
     if (isNew) await as.instances.revoke(holder.id, { kind: 'gateway' }).catch(as.onBug)
     throw error
