@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import { hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
-import type { Hono } from 'hono'
+import { Hono } from 'hono'
 import type { Logger } from 'pino'
 import { Committer } from './audit/commitment.ts'
 import { AuditLog } from './audit/log.ts'
@@ -13,7 +13,9 @@ import { waitingForStart } from './config/start-only.ts'
 import { watchConfig } from './config/watch.ts'
 import { agentApi } from './control/agent-api.ts'
 import { refusalAnswer } from './control/http-errors.ts'
+import type { OperatorApiDeps } from './control/operator-api.ts'
 import { operatorApi } from './control/operator-api.ts'
+import { PUBLIC_PREFIX } from './control/permissions.ts'
 import { createScanner } from './firewall/scanner.ts'
 import type { Snapshot } from './gateway/data-plane.ts'
 import { DataPlane } from './gateway/data-plane.ts'
@@ -27,10 +29,15 @@ import { honoRoute } from './gateway/hono-route.ts'
 import { addressOf, closeNow, closeServer, freePort, listen } from './gateway/listen.ts'
 import { openStore } from './gateway/open-store.ts'
 import { Owner } from './gateway/owner.ts'
+import { peopleOf } from './gateway/people.ts'
 import type { RoomDeps } from './gateway/rooms.ts'
 import { furnish, openRooms, retryLeases } from './gateway/rooms.ts'
 import { readTls } from './gateway/tls.ts'
+import { openableBy } from './grants/templates.ts'
 import { authorizationServer } from './identity/authorization-server/index.ts'
+import { interactive } from './identity/interactive/index.ts'
+import type { OperatorSession } from './identity/operators/operators.ts'
+import { assertOwnPage } from './identity/operators/sign-in.ts'
 import { systemClock } from './lib/clock.ts'
 import { privateKey } from './lib/private-file.ts'
 import { listenPrivately, privatePath } from './lib/private-socket.ts'
@@ -168,14 +175,29 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
   })
   const proofWindowMs = durationMs(loaded.config.tokens.proof_window)
   const useOnce = (key: string) => replay.use(key)
-  const oauth = authorizationServer({
-    ...rooms,
-    issuer,
-    tokenLifetimeMs: durationMs(loaded.config.tokens.lifetime),
-    proofWindowMs,
-    useOnce,
-    onBug,
-  })
+  const people = peopleOf(rooms, loaded, issuer, sealer(sealKey))
+  const oauth = authorizationServer(
+    {
+      ...rooms,
+      issuer,
+      tokenLifetimeMs: durationMs(loaded.config.tokens.lifetime),
+      proofWindowMs,
+      useOnce,
+      onBug,
+    },
+    interactive({
+      ...rooms,
+      issuer,
+      sealer: sealer(sealKey),
+      signIn: people,
+      now: () => clock.now(),
+      templates: (agent) =>
+        openableBy(now.config.tasks, agent).map((name) => ({
+          name,
+          purpose: now.config.tasks[name]?.purpose ?? '',
+        })),
+    }),
+  )
   const agentRoutes = agentApi({
     issuer,
     clock,
@@ -220,9 +242,8 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     }
   }
   const stopping = Promise.withResolvers<void>()
-  const control = operatorApi({
+  const controlDeps: OperatorApiDeps = {
     ...rooms,
-    operator: userInfo().username,
     issuer,
     async onSecretChanged() {
       for (const name of Object.keys(now.config.servers)) leases.refresh(name)
@@ -274,7 +295,16 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
       })
     },
     onBug,
-  })
+  }
+  const local: OperatorSession = { name: userInfo().username, roles: [], method: 'socket', operator: '' }
+  const control = operatorApi(controlDeps, async () => local)
+  const remoteControl = new Hono().route(
+    PUBLIC_PREFIX,
+    operatorApi(controlDeps, async (c) => {
+      if (c.req.method !== 'GET') assertOwnPage(c)
+      return await people.sessionOf(c.req.raw)
+    }),
+  )
 
   /** Agents get nothing, not even a token, while it is not known what was revoked. */
   const whileAlive =
@@ -285,6 +315,8 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     mcp,
     honoRoute(whileAlive(oauth), ['/oauth/', '/.well-known/', '/v1/enrol', '/v1/keys']),
     honoRoute(whileAlive(agentRoutes), ['/v1/tasks']),
+    honoRoute(whileAlive(people.routes), ['/operators/']),
+    honoRoute(remoteControl.fetch, [`${PUBLIC_PREFIX}/`]),
   )
   const controlSocket = privatePath(dataDir, 'control')
   const controlServer = createServer(getRequestListener(control.fetch, { overrideGlobalObjects: false }))
@@ -297,7 +329,12 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
   stack.defer(() => clearInterval(upkeep))
   const keyLifetimeMs = durationMs(loaded.config.tokens.key_lifetime)
   const daily = setInterval(() => {
-    Promise.all([rooms.instances.requireScheduledRotations(keyLifetimeMs), tellReviews()]).catch(onBug)
+    Promise.all([
+      rooms.instances.requireScheduledRotations(keyLifetimeMs),
+      tellReviews(),
+      rooms.operators.sweep(),
+      rooms.codes.sweep(),
+    ]).catch(onBug)
   }, HOUR_MS)
   stack.defer(() => clearInterval(daily))
   stack.use(

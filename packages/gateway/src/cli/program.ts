@@ -7,6 +7,7 @@ import { demoCommand } from './commands/demo.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { importCommand } from './commands/import.ts'
 import { lockCommand } from './commands/lock.ts'
+import { operatorCommand } from './commands/operator.ts'
 import { policyCommand } from './commands/policy.ts'
 import { secretCommand } from './commands/secret.ts'
 import { taskCommand } from './commands/task.ts'
@@ -31,6 +32,7 @@ export function program(): Command {
     toolCommand(),
     taskCommand(),
     lockCommand(),
+    operatorCommand(),
     auditCommand(),
     policyCommand(),
     secretCommand(),

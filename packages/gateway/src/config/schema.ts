@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { CredentialSchema } from './credential-schema.ts'
 import { Duration, Name, SecretRef, Value } from './fields.ts'
+import { InteractiveSchema } from './interactive-schema.ts'
+import { PeopleSchema } from './people-schema.ts'
 
 export { durationMs, Name, SecretRef, type SecretReference } from './fields.ts'
 
@@ -237,6 +239,10 @@ export const ConfigSchema = z.strictObject({
     .default([])
     .describe('Which segment may reach which. Anything else is refused.'),
   tasks: z.record(Name, TaskTemplateSchema).default({}).describe('Task templates.'),
+  people: PeopleSchema.optional().describe('How people sign in. Read at start.'),
+  interactive: InteractiveSchema.optional().describe(
+    'MCP clients that people use: sign-in, consent, and a task on their behalf.',
+  ),
   policies: z.array(z.string()).default([]).describe('Cedar policy files, relative to this file.'),
 })
 

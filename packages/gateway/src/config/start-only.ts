@@ -8,6 +8,7 @@ const READ_AT_START: readonly (readonly [string, (config: Config) => unknown])[]
   ['limits.rate', (config) => config.limits.rate],
   ['limits.queue', (config) => config.limits.queue],
   ['tokens', (config) => config.tokens],
+  ['people', (config) => config.people],
 ]
 
 /** Settings that differ and are taken into use only when the gateway starts. */

@@ -11,9 +11,10 @@ import { OVERLAP_MS } from '../identity/instances.ts'
 import type { Clock } from '../lib/clock.ts'
 import { refuse } from '../model/refusal.ts'
 import { readInput, readNumber } from './input.ts'
+import type { ControlEnv } from './session.ts'
+import { by } from './session.ts'
 
 export interface AgentsApiDeps {
-  readonly operator: string
   readonly issuer: string
   readonly agents: Agents
   readonly enrolment: Enrolment
@@ -32,13 +33,14 @@ const NewAgent = z.strictObject({
 const MAX_HISTORY = 1000
 
 /** Agents and their instances: WHO. */
-export function agentRoutes(deps: AgentsApiDeps): Hono {
-  const { operator, issuer, agents, enrolment, instances } = deps
-  const app = new Hono()
-  const by = { kind: 'operator', operator } as const
+export function agentRoutes(deps: AgentsApiDeps): Hono<ControlEnv> {
+  const { issuer, agents, enrolment, instances } = deps
+  const app = new Hono<ControlEnv>()
 
   app.get('/agents', async (c) => c.json({ agents: await agents.list() }))
-  app.post('/agents', async (c) => c.json({ agent: await agents.add(await readInput(c, NewAgent), by) }, 201))
+  app.post('/agents', async (c) =>
+    c.json({ agent: await agents.add(await readInput(c, NewAgent), by(c)) }, 201),
+  )
   app.get('/agents/:name', async (c) => {
     const agent = await agents.require(c.req.param('name'))
     return c.json({ agent, instances: await instances.list(agent.id) })
@@ -65,40 +67,40 @@ export function agentRoutes(deps: AgentsApiDeps): Hono {
   })
   app.post('/agents/:name/enrol', async (c) => {
     const agent = await agents.require(c.req.param('name'))
-    return c.json({ ...(await enrolment.issue(agent.id, by)), issuer }, 201)
+    return c.json({ ...(await enrolment.issue(agent.id, by(c))), issuer }, 201)
   })
   app.post('/agents/:name/sponsor', async (c) => {
     const { sponsor } = await readInput(c, z.strictObject({ sponsor: z.string().min(3).max(200) }))
-    return c.json({ agent: await agents.changeSponsor(c.req.param('name'), sponsor, by) })
+    return c.json({ agent: await agents.changeSponsor(c.req.param('name'), sponsor, by(c)) })
   })
   app.post('/agents/:name/review', async (c) =>
-    c.json({ agent: await agents.review(c.req.param('name'), by) }),
+    c.json({ agent: await agents.review(c.req.param('name'), by(c)) }),
   )
   app.post('/agents/:name/bearer', async (c) => {
     const { allow } = await readInput(c, z.strictObject({ allow: z.boolean() }))
-    return c.json({ agent: await agents.allowBearer(c.req.param('name'), allow, by) })
+    return c.json({ agent: await agents.allowBearer(c.req.param('name'), allow, by(c)) })
   })
   app.get('/reviews', async (c) => c.json({ agents: await agents.needingReview() }))
   app.post('/sponsors/left', async (c) => {
     const { sponsor } = await readInput(c, z.strictObject({ sponsor: z.string().min(3).max(200) }))
-    return c.json({ sponsor, agents: await agents.sponsorLeft(sponsor, by) })
+    return c.json({ sponsor, agents: await agents.sponsorLeft(sponsor, by(c)) })
   })
   app.post('/instances/:id/rotate', async (c) => {
     const until = deps.clock.now() + OVERLAP_MS
-    await instances.requireRotation(c.req.param('id'), until, by)
+    await instances.requireRotation(c.req.param('id'), until, by(c))
     return c.json({ instance: c.req.param('id'), until })
   })
   app.post('/agents/:name/suspend', async (c) =>
-    c.json({ agent: await agents.suspend(c.req.param('name'), by) }),
+    c.json({ agent: await agents.suspend(c.req.param('name'), by(c)) }),
   )
   app.post('/agents/:name/resume', async (c) =>
-    c.json({ agent: await agents.resume(c.req.param('name'), by) }),
+    c.json({ agent: await agents.resume(c.req.param('name'), by(c)) }),
   )
   app.post('/agents/:name/revoke', async (c) =>
-    c.json({ agent: await agents.revoke(c.req.param('name'), by) }),
+    c.json({ agent: await agents.revoke(c.req.param('name'), by(c)) }),
   )
   app.post('/instances/:id/revoke', async (c) =>
-    c.json({ instance: await instances.revoke(c.req.param('id'), by) }),
+    c.json({ instance: await instances.revoke(c.req.param('id'), by(c)) }),
   )
   return app
 }

@@ -3,6 +3,7 @@ import { stream } from 'hono/streaming'
 import type { AuditLog } from '../audit/log.ts'
 import { refuse } from '../model/refusal.ts'
 import { readNumber } from './input.ts'
+import type { ControlEnv } from './session.ts'
 
 export interface AuditApiDeps {
   readonly log: AuditLog
@@ -11,8 +12,8 @@ export interface AuditApiDeps {
 const MAX_PAGE = 1000
 
 /** The log: PROOF. */
-export function auditRoutes({ log }: AuditApiDeps): Hono {
-  const app = new Hono()
+export function auditRoutes({ log }: AuditApiDeps): Hono<ControlEnv> {
+  const app = new Hono<ControlEnv>()
   app.get('/audit', (c) => c.json({ size: log.size, vkey: log.vkey, checkpoint: log.checkpoint() }))
   app.get('/audit/entries', (c) => {
     const size = log.size

@@ -2,14 +2,17 @@ import { Hono } from 'hono'
 import { z } from 'zod'
 import type { Agents } from '../identity/agents.ts'
 import type { Clock } from '../lib/clock.ts'
+import type { Duties } from '../oversight/duties.ts'
 import type { Lock, Locks } from '../oversight/locks.ts'
 import { Note, readInput } from './input.ts'
+import type { ControlEnv } from './session.ts'
+import { by } from './session.ts'
 
 export interface LocksApiDeps {
-  readonly operator: string
   readonly clock: Clock
   readonly locks: Locks
   readonly agents: Agents
+  readonly duties: Duties
   /** Applies locks to what is open, on every worker; resolves when it is stopped. */
   enforceLocks(): Promise<void>
 }
@@ -22,8 +25,8 @@ const SetLock = z.strictObject({
 })
 
 /** The off switches. */
-export function lockRoutes({ operator, clock, locks, agents, enforceLocks }: LocksApiDeps): Hono {
-  const app = new Hono()
+export function lockRoutes({ clock, locks, agents, duties, enforceLocks }: LocksApiDeps): Hono<ControlEnv> {
+  const app = new Hono<ControlEnv>()
   app.get('/locks', (c) => c.json({ locks: locks.view.list().map(lockView) }))
   app.post('/locks', async (c) => {
     const input = await readInput(c, SetLock)
@@ -33,7 +36,7 @@ export function lockRoutes({ operator, clock, locks, agents, enforceLocks }: Loc
         scope: input.scope,
         target: input.scope === 'global' ? '*' : target,
         why: input.why,
-        by: operator,
+        by: by(c).operator,
         ...(input.ttl_ms === undefined ? {} : { expiresAt: clock.now() + input.ttl_ms }),
       })
       return c.json({ lock: lockView(lock) }, 201)
@@ -42,8 +45,11 @@ export function lockRoutes({ operator, clock, locks, agents, enforceLocks }: Loc
     }
   })
   app.post('/locks/:id/lift', async (c) => {
-    const lock = await locks.lift(c.req.param('id'), { kind: 'operator', operator })
-    return c.json({ lock: lockView(lock) })
+    const id = c.req.param('id')
+    const proposal = await duties.lift(id, c.get('session'))
+    if (proposal !== 'confirmed')
+      return c.json({ proposal: { id: proposal.id, lock: id, expires_at: proposal.expires_at } }, 202)
+    return c.json({ lock: lockView(await locks.lift(id, by(c))) })
   })
   return app
 }

@@ -1,4 +1,6 @@
+import type { Context } from 'hono'
 import { Hono } from 'hono'
+import type { OperatorSession } from '../identity/operators/operators.ts'
 import type { AgentsApiDeps } from './agents.ts'
 import { agentRoutes } from './agents.ts'
 import type { AuditApiDeps } from './audit.ts'
@@ -6,10 +8,14 @@ import { auditRoutes } from './audit.ts'
 import { errorAnswer } from './http-errors.ts'
 import type { LocksApiDeps } from './locks.ts'
 import { lockRoutes } from './locks.ts'
+import type { OperatorsApiDeps } from './operators.ts'
+import { operatorRoutes } from './operators.ts'
 import type { PolicyApiDeps } from './policy.ts'
 import { policyRoutes } from './policy.ts'
 import type { SecretsApiDeps } from './secrets.ts'
 import { secretRoutes } from './secrets.ts'
+import type { ControlEnv } from './session.ts'
+import { authorised } from './session.ts'
 import type { StatusApiDeps } from './status.ts'
 import { statusRoutes } from './status.ts'
 import type { TasksApiDeps } from './tasks.ts'
@@ -20,6 +26,7 @@ import { toolRoutes } from './tools.ts'
 export type OperatorApiDeps = AgentsApiDeps &
   AuditApiDeps &
   LocksApiDeps &
+  OperatorsApiDeps &
   PolicyApiDeps &
   SecretsApiDeps &
   StatusApiDeps &
@@ -27,16 +34,22 @@ export type OperatorApiDeps = AgentsApiDeps &
   ToolsApiDeps & { onBug(error: unknown): void }
 
 /**
- * What operators do, for the command line. Served only on a socket inside the private data folder: whoever may open it is the
- * operator, and its name is the account the gateway runs as. Nothing here is reachable over the network.
+ * What operators do. Served twice: on a socket inside the private data folder, where whoever may open it is the operator and their name is
+ * the account the gateway runs as, and below `/control` for people who have signed in, by their roles.
+ * @param who the person behind a request; undefined when nobody is signed in
  */
-export function operatorApi(deps: OperatorApiDeps): Hono {
-  const app = new Hono()
+export function operatorApi(
+  deps: OperatorApiDeps,
+  who: (c: Context) => Promise<OperatorSession | undefined>,
+): Hono<ControlEnv> {
+  const app = new Hono<ControlEnv>()
   app.onError(errorAnswer(deps.onBug))
+  app.use(authorised(who))
   for (const routes of [
     agentRoutes,
     auditRoutes,
     lockRoutes,
+    operatorRoutes,
     policyRoutes,
     secretRoutes,
     statusRoutes,

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Explanation } from '../gateway/explain.ts'
 import type { JsonObject } from '../model/json.ts'
 import { readInput } from './input.ts'
+import type { ControlEnv } from './session.ts'
 
 export interface PolicyApiDeps {
   /** Runs the deciding stages on a call that is not made. */
@@ -16,8 +17,8 @@ const Call = z.strictObject({
   args: z.record(z.string(), z.json()).default({}),
 })
 
-export function policyRoutes({ explain }: PolicyApiDeps): Hono {
-  const app = new Hono()
+export function policyRoutes({ explain }: PolicyApiDeps): Hono<ControlEnv> {
+  const app = new Hono<ControlEnv>()
   app.post('/policy/explain', async (c) => {
     const call = await readInput(c, Call)
     return c.json(await explain({ ...call, args: call.args as JsonObject }))

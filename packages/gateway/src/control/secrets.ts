@@ -3,9 +3,10 @@ import { z } from 'zod'
 import type { Secrets } from '../credentials/secrets.ts'
 import { refuse } from '../model/refusal.ts'
 import { readInput } from './input.ts'
+import type { ControlEnv } from './session.ts'
+import { by } from './session.ts'
 
 export interface SecretsApiDeps {
-  readonly operator: string
   readonly secrets: Secrets
   /** A secret has another value, or none: what was read before is used no more. */
   onSecretChanged(): Promise<void>
@@ -15,9 +16,8 @@ const Put = z.strictObject({ value: z.string().min(1).max(65_536) })
 const SecretName = /^[A-Za-z0-9._-]{1,80}$/
 
 /** Sealed secrets: put, list, destroy. No route ever gives a value back. */
-export function secretRoutes({ operator, secrets, onSecretChanged }: SecretsApiDeps): Hono {
-  const app = new Hono()
-  const by = { kind: 'operator', operator } as const
+export function secretRoutes({ secrets, onSecretChanged }: SecretsApiDeps): Hono<ControlEnv> {
+  const app = new Hono<ControlEnv>()
   app.get('/secrets', async (c) => c.json({ secrets: await secrets.list() }))
   app.put('/secrets/:name', async (c) => {
     const name = c.req.param('name')
@@ -27,12 +27,12 @@ export function secretRoutes({ operator, secrets, onSecretChanged }: SecretsApiD
       })
     }
     const { value } = await readInput(c, Put)
-    const secret = await secrets.put(name, value, by)
+    const secret = await secrets.put(name, value, by(c))
     await onSecretChanged()
     return c.json({ secret }, 201)
   })
   app.delete('/secrets/:name', async (c) => {
-    await secrets.destroy(c.req.param('name'), by)
+    await secrets.destroy(c.req.param('name'), by(c))
     await onSecretChanged()
     return c.body(null, 204)
   })

@@ -1,4 +1,5 @@
 import { Hono } from 'hono'
+import type { ControlEnv } from './session.ts'
 
 export interface StatusApiDeps {
   readonly issuer: string
@@ -7,8 +8,8 @@ export interface StatusApiDeps {
   shutdown(): void
 }
 
-export function statusRoutes({ status, reload, shutdown }: StatusApiDeps): Hono {
-  const app = new Hono()
+export function statusRoutes({ status, reload, shutdown }: StatusApiDeps): Hono<ControlEnv> {
+  const app = new Hono<ControlEnv>()
   app.get('/status', async (c) => c.json(await status()))
   app.post('/reload', async (c) => c.json(await reload()))
   app.post('/shutdown', (c) => {

@@ -8,9 +8,10 @@ import { reason } from '../model/reasons.ts'
 import { Refusal } from '../model/refusal.ts'
 import { grantView, taskView } from './agent-api.ts'
 import { readInput } from './input.ts'
+import type { ControlEnv } from './session.ts'
+import { by } from './session.ts'
 
 export interface TasksApiDeps {
-  readonly operator: string
   readonly issuer: string
   readonly tasks: Tasks
   readonly budgets: Budgets
@@ -19,8 +20,8 @@ export interface TasksApiDeps {
 }
 
 /** Tasks as operators see them: all of them, and an end to any. Opening one is the agent's own act, with its key. */
-export function taskRoutes({ operator, issuer, tasks, agents, budgets, leases }: TasksApiDeps): Hono {
-  const app = new Hono()
+export function taskRoutes({ issuer, tasks, agents, budgets, leases }: TasksApiDeps): Hono<ControlEnv> {
+  const app = new Hono<ControlEnv>()
   app.get('/tasks', async (c) => {
     const names = new Map((await agents.list()).map((agent) => [agent.id, agent.name]))
     const list = await tasks.list({ open: c.req.query('all') === undefined })
@@ -44,7 +45,7 @@ export function taskRoutes({ operator, issuer, tasks, agents, budgets, leases }:
   for (const verb of ['pause', 'resume'] as const) {
     app.post(`/tasks/:id/${verb}`, async (c) =>
       c.json({
-        task: taskView(await tasks[verb](c.req.param('id').slice(0, 40), { kind: 'operator', operator })),
+        task: taskView(await tasks[verb](c.req.param('id').slice(0, 40), by(c))),
       }),
     )
   }
@@ -55,7 +56,7 @@ export function taskRoutes({ operator, issuer, tasks, agents, budgets, leases }:
     )
     const id = c.req.param('id').slice(0, 40)
     if (!(await tasks.get(id))) throw new Refusal(reason('TASK_UNKNOWN', { task: id }))
-    return c.json({ task: taskView(await tasks.close(id, end, { kind: 'operator', operator })) })
+    return c.json({ task: taskView(await tasks.close(id, end, by(c))) })
   })
   return app
 }

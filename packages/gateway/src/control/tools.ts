@@ -3,9 +3,10 @@ import { z } from 'zod'
 import { refuse } from '../model/refusal.ts'
 import type { Registry } from '../registry/tools.ts'
 import { Note, readInput } from './input.ts'
+import type { ControlEnv } from './session.ts'
+import { by } from './session.ts'
 
 export interface ToolsApiDeps {
-  readonly operator: string
   readonly registry: Registry
   /** Asks a server again what it offers; all servers when none is named. Resolves with what could not be asked. */
   refresh(server: string | undefined): Promise<readonly { server: string; problem: string }[]>
@@ -20,9 +21,8 @@ const Approve = z.strictObject({
 const Reject = z.strictObject({ note: Note.optional() })
 
 /** The registry: WHAT. A reference is `server/tool`, `server/prompt:name` or `server/*`. */
-export function toolRoutes({ operator, registry, refresh }: ToolsApiDeps): Hono {
-  const app = new Hono()
-  const by = { kind: 'operator', operator } as const
+export function toolRoutes({ registry, refresh }: ToolsApiDeps): Hono<ControlEnv> {
+  const app = new Hono<ControlEnv>()
   const ref = (server: string, name: string) => `${server}/${name}`
 
   app.get('/tools', async (c) => {
@@ -48,11 +48,13 @@ export function toolRoutes({ operator, registry, refresh }: ToolsApiDeps): Hono 
     if (digest !== undefined && target.endsWith('/*')) {
       refuse('REQUEST_MALFORMED', { detail: 'a digest is of one tool; name the tool' })
     }
-    return c.json({ tools: await registry.approve(target, by, note, { despite, digest }) })
+    return c.json({ tools: await registry.approve(target, by(c), note, { despite, digest }) })
   })
   app.post('/tools/:server/:name/reject', async (c) => {
     const { note } = await readInput(c, Reject)
-    return c.json({ tools: await registry.reject(ref(c.req.param('server'), c.req.param('name')), by, note) })
+    return c.json({
+      tools: await registry.reject(ref(c.req.param('server'), c.req.param('name')), by(c), note),
+    })
   })
   return app
 }

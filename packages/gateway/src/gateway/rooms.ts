@@ -13,10 +13,13 @@ import { Tasks } from '../grants/tasks.ts'
 import { Agents } from '../identity/agents.ts'
 import { Enrolment } from '../identity/enrolment.ts'
 import { Instances } from '../identity/instances.ts'
+import { Clients, Codes } from '../identity/interactive/index.ts'
+import { Operators } from '../identity/operators/operators.ts'
 import { ReplayWindow } from '../identity/replay.ts'
 import { Tokens } from '../identity/tokens.ts'
 import type { Clock } from '../lib/clock.ts'
 import { privateKey } from '../lib/private-file.ts'
+import { Duties } from '../oversight/duties.ts'
 import { Locks } from '../oversight/locks.ts'
 import { Registry } from '../registry/tools.ts'
 import type { Bus } from '../store/bus.ts'
@@ -95,6 +98,8 @@ export function furnish({ log, store, bus, clock, config, stop, onSecrets, onAla
     },
     onBearerForbidden: (agent) => tokens.revoke({ bearersOf: agent }),
   })
+  const locks = new Locks(common)
+  const operators = new Operators(common)
   return {
     ...common,
     resolve,
@@ -106,7 +111,11 @@ export function furnish({ log, store, bus, clock, config, stop, onSecrets, onAla
     instances,
     agents,
     budgets,
-    locks: new Locks(common),
+    locks,
+    operators,
+    duties: new Duties({ ...common, operators, locks }),
+    clients: new Clients({ ...common, config: () => config().config.interactive }),
+    codes: new Codes(common),
     registry: new Registry(common),
     enrolment: new Enrolment(common),
     replay: new ReplayWindow(Math.max(2 * durationMs(atStart.tokens.proof_window), 120_000) + 60_000),

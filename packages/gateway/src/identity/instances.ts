@@ -36,6 +36,8 @@ export interface KnownInstance {
   readonly status: InstanceRow['status']
   /** `x5t:` thumbprints of certificates it may connect with. */
   readonly certificates: readonly string[]
+  /** What a token of it is stored under when it is bound to no key. */
+  readonly bearerKey: string
   readonly keys: readonly InstanceKey[]
 }
 
@@ -164,6 +166,9 @@ export class Instances {
       sponsor: row.sponsor,
       bearer: row.bearer === 1,
       status: row.status,
+      bearerKey:
+        (keys.find(({ jkt }) => jkt.startsWith('bearer:')) ?? keys.find(({ state }) => state === 'active'))
+          ?.jkt ?? '',
       certificates: keys.flatMap(({ jkt }) => (jkt.startsWith('x5t:') ? [jkt] : [])),
       keys: keys
         .filter(({ jwk }) => jwk !== '')
@@ -183,6 +188,11 @@ export class Instances {
       .where('jkt', '=', jkt.slice(0, 100))
       .executeTakeFirst()
     return row && (await this.find(row.instance_id))
+  }
+
+  /** The instance ends with this task. */
+  async endWith(id: string, task: string): Promise<void> {
+    await this.#d.store.db.updateTable('instances').set({ parent_task: task }).where('id', '=', id).execute()
   }
 
   /** Sub-agents' instances that were made for a task end with it. */

@@ -14,6 +14,7 @@ export type IdPrefix =
   | 'opr'
   | 'prp'
   | 'str'
+  | 'cli'
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
 const RANDOM_BYTES = 10

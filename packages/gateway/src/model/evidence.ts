@@ -11,7 +11,8 @@ export type LogActor =
       /** Whom it acted for, the next one above first, when the task was handed on. */
       readonly for?: readonly { readonly agent: string; readonly instance: string }[]
     }
-  | { readonly kind: 'operator'; readonly operator: string }
+  /** `via` is how they signed in; absent for the account that the gateway runs as. */
+  | { readonly kind: 'operator'; readonly operator: string; readonly via?: 'link' | 'passkey' | 'oidc' }
   | { readonly kind: 'gateway' }
 
 export type LogType =
@@ -33,6 +34,14 @@ export type LogType =
   | 'instance.revoked'
   | 'key.rotated'
   | 'key.due'
+  | 'operator.added'
+  | 'operator.changed'
+  | 'operator.disabled'
+  | 'operator.link_issued'
+  | 'operator.signed_in'
+  | 'operator.refused'
+  | 'lock.lift_proposed'
+  | 'client.registered'
   | 'token.issued'
   | 'token.refused'
   | 'token.revoked'

@@ -138,6 +138,36 @@ export const REASONS = {
     'The agent {agent} may not hold a token that is bound to no key.',
     'Send a `DPoP` proof; for a client that cannot: `ostiary agent bearer {agent} allow`.',
   ],
+  CLIENT_UNKNOWN: [
+    400,
+    'This client is not known here.',
+    'Have an operator list its `client_id` under `interactive.clients` in ostiary.yaml.',
+  ],
+  CLIENT_INVALID: [
+    400,
+    'The client’s metadata cannot be accepted: {detail}.',
+    'Have its author mend the document.',
+  ],
+  CLIENT_UNAVAILABLE: [
+    503,
+    'The client’s metadata document cannot be read: {detail}.',
+    'Try again; if it lasts, check the address in `interactive.clients`.',
+  ],
+  REDIRECT_REFUSED: [
+    400,
+    'The redirect address is not one of the client’s.',
+    'Use one that is in its metadata, exactly.',
+  ],
+  CONSENT_INVALID: [
+    400,
+    'This answer does not belong to a question that was asked here.',
+    'Start again in the program that wants access.',
+  ],
+  CODE_INVALID: [
+    400,
+    'The authorization code or refresh token is unknown, used, expired or not this client’s.',
+    'Sign in again in the program that wants access.',
+  ],
   CERTIFICATE_MISSING: [
     401,
     'The token is bound to a client certificate, and the connection has none.',
@@ -179,6 +209,27 @@ export const REASONS = {
     'Leave `resource` out, or name an address of this gateway.',
   ],
   TOO_MANY: [429, 'There are too many {what}.', 'Wait {seconds} seconds, then try again.'],
+  // people
+  SIGN_IN_REQUIRED: [401, 'Nobody is signed in.', 'Sign in at /operators/sign-in.'],
+  SIGN_IN_REFUSED: [
+    403,
+    'The sign-in is refused: {detail}.',
+    'Ask an operator for a link: `ostiary operator link <name>`.',
+  ],
+  CROSS_SITE_REFUSED: [
+    403,
+    'This request does not come from a page of this gateway.',
+    'Use the gateway’s own pages.',
+  ],
+  OPERATOR_UNKNOWN: [404, 'There is no operator {operator}.', 'List them with `ostiary operator list`.'],
+  OPERATOR_EXISTS: [409, 'There is an operator {operator} already.', 'Choose another name.'],
+  OPERATOR_DISABLED: [409, 'The operator {operator} is disabled.', 'Add a new operator.'],
+  ROLE_MISSING: [403, '{operator} may not do this: it takes the role {roles}.', 'Ask somebody who has it.'],
+  SECOND_PERSON_NEEDED: [
+    403,
+    '{operator} has asked for this already, and it takes two.',
+    'Another security officer has to confirm it.',
+  ],
   // locks
   LOCKED: [
     403,

@@ -15,6 +15,14 @@ export interface Database {
   locks: LockRow
   secrets: SecretRow
   leases: LeaseRow
+  operators: OperatorRow
+  sign_in_links: SignInLinkRow
+  operator_sessions: OperatorSessionRow
+  passkeys: PasskeyRow
+  proposals: ProposalRow
+  oauth_clients: OauthClientRow
+  authorization_codes: AuthorizationCodeRow
+  refresh_tokens: RefreshTokenRow
   epochs: EpochRow
 }
 
@@ -164,6 +172,76 @@ export interface LeaseRow {
   last_error: string | null
   created_at: number
   closed_at: number | null
+}
+
+export interface OperatorRow {
+  id: string
+  name: string // unique
+  roles: string // Role[], JSON
+  status: 'active' | 'disabled'
+  subject: string | null // `iss|sub` at the organisation's provider; null for a local account
+  created_at: number
+}
+
+export interface SignInLinkRow {
+  code_hash: string // primary key: hex SHA-256
+  operator_id: string
+  expires_at: number
+  used_at: number | null
+}
+
+export interface OperatorSessionRow {
+  hash: string // primary key: hex SHA-256 of the cookie's value
+  operator_id: string
+  method: 'link' | 'passkey' | 'oidc'
+  expires_at: number
+  seen_at: number
+}
+
+export interface PasskeyRow {
+  credential_id: string // primary key, base64url
+  operator_id: string
+  public_key: string // COSE, base64url
+  counter: number
+  created_at: number
+  last_used_at: number | null
+}
+
+/** What one person asked for and a second one has to confirm. */
+export interface ProposalRow {
+  id: string
+  kind: 'lift-lock'
+  target: string
+  proposed_by: string
+  expires_at: number
+  decided_by: string | null
+  created_at: number
+}
+
+export interface OauthClientRow {
+  client_id: string // primary key; only self-registered clients are here
+  metadata: string // JSON
+  created_at: number
+  used_at: number | null
+}
+
+export interface AuthorizationCodeRow {
+  code_hash: string // primary key: hex SHA-256
+  consent: string // Consent, JSON
+  expires_at: number
+  used_at: number | null
+  task_id: string | null // what came of it
+  created_at: number
+}
+
+export interface RefreshTokenRow {
+  hash: string // primary key: hex SHA-256
+  instance_id: string
+  task_id: string
+  client_id: string
+  expires_at: number
+  used_at: number | null
+  created_at: number
 }
 
 /** One row per thing that caches depend on; bumped in the transaction that changes it. */

@@ -80,8 +80,15 @@ export function lockCommand(): Command {
       const context = contextOf(command)
       const lifted = await context
         .control()
-        .call<{ lock: LockView }>('POST', `/locks/${encodeURIComponent(id)}/lift`)
-      show(context, 'Lock', lifted, () => `${id} is lifted.`)
+        .call<{ lock?: LockView; proposal?: { expires_at: number } }>(
+          'POST',
+          `/locks/${encodeURIComponent(id)}/lift`,
+        )
+      show(context, 'Lock', lifted, () =>
+        lifted.proposal
+          ? `It takes two: another security officer has to lift it too before ${time(lifted.proposal.expires_at)} UTC.`
+          : `${id} is lifted.`,
+      )
     })
   return lock
 }

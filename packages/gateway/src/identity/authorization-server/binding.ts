@@ -53,6 +53,5 @@ export function bindTo(as: AuthorizationServer, c: Context, holder: KnownInstanc
   const jkt = `x5t:${certificate?.thumbprint}`
   if (certificate && holder.certificates.includes(jkt)) return { binding: 'mtls', jkt, notAfter: undefined }
   if (!holder.bearer) return refuse('PROOF_MISSING')
-  const key = holder.keys.find(({ notAfter }) => notAfter === undefined)
-  return { binding: 'bearer', jkt: key?.jkt ?? `bearer:${holder.id}`, notAfter: undefined }
+  return { binding: 'bearer', jkt: holder.bearerKey, notAfter: undefined }
 }

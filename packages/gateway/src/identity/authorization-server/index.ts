@@ -11,12 +11,24 @@ import { introspectEndpoint } from './introspect.ts'
 import { keysEndpoint } from './keys.ts'
 import { metadataEndpoints } from './metadata.ts'
 import { revokeEndpoint } from './revoke.ts'
+import type { GrantHandler } from './token.ts'
 import { tokenEndpoint } from './token.ts'
 
 export type { AuthorizationServer } from './context.ts'
 
+/** What rooms that build on this one add. */
+export interface Extension {
+  /** By `grant_type`. */
+  readonly grants: Readonly<Record<string, GrantHandler>>
+  readonly routes: readonly Hono[]
+  /** Members of the metadata document. */
+  metadata(): object
+}
+
+const NOTHING_MORE: Extension = { grants: {}, routes: [], metadata: () => ({}) }
+
 /** The OAuth endpoints and what belongs to identity under /v1. */
-export function authorizationServer(as: AuthorizationServer): Hono {
+export function authorizationServer(as: AuthorizationServer, more: Extension = NOTHING_MORE): Hono {
   const app = new Hono()
   app.onError(async (error, c) => {
     let why: Reason
@@ -44,14 +56,15 @@ export function authorizationServer(as: AuthorizationServer): Hono {
     )
   })
   for (const endpoint of [
-    metadataEndpoints,
-    tokenEndpoint,
-    revokeEndpoint,
-    introspectEndpoint,
-    enrolEndpoint,
-    keysEndpoint,
+    metadataEndpoints(as, more),
+    tokenEndpoint(as, more.grants),
+    revokeEndpoint(as),
+    introspectEndpoint(as),
+    enrolEndpoint(as),
+    keysEndpoint(as),
+    ...more.routes,
   ]) {
-    app.route('/', endpoint(as))
+    app.route('/', endpoint)
   }
   return app
 }
@@ -75,6 +88,9 @@ function oauthError(why: Reason): string {
   if (why.code.startsWith('PROOF_')) return 'invalid_dpop_proof'
   if (why.code.startsWith('ASSERTION_') || why.code.startsWith('AGENT_') || why.code === 'INSTANCE_REVOKED')
     return 'invalid_client'
+  if (why.code === 'CODE_INVALID') return 'invalid_grant'
+  if (why.code.startsWith('FEDERATION_')) return 'invalid_grant'
+  if (why.code.startsWith('CLIENT_')) return 'invalid_client_metadata'
   if (why.code === 'GRANT_TYPE_UNSUPPORTED') return 'unsupported_grant_type'
   if (why.code.startsWith('TASK_') || why.code.startsWith('DELEGATION_'))
     return 'invalid_authorization_details'

@@ -6,7 +6,10 @@ import { GRANT_TYPES } from './token.ts'
 const ALGS = ['ES256', 'EdDSA']
 
 /** RFC 8414 and RFC 9728 metadata. The gateway is authorization server and resource at once. */
-export function metadataEndpoints({ issuer }: AuthorizationServer): Hono {
+export function metadataEndpoints(
+  { issuer }: AuthorizationServer,
+  more: { readonly grants: object; metadata(): object },
+): Hono {
   const app = new Hono()
   app.get('/.well-known/oauth-authorization-server', (c) =>
     c.json({
@@ -16,7 +19,7 @@ export function metadataEndpoints({ issuer }: AuthorizationServer): Hono {
       introspection_endpoint: `${issuer}/oauth/introspect`,
       introspection_endpoint_auth_methods_supported: ['private_key_jwt'],
       introspection_endpoint_auth_signing_alg_values_supported: ALGS,
-      grant_types_supported: Object.keys(GRANT_TYPES),
+      grant_types_supported: [...Object.keys(GRANT_TYPES), ...Object.keys(more.grants)],
       tls_client_certificate_bound_access_tokens: true,
       response_types_supported: [],
       token_endpoint_auth_methods_supported: ['private_key_jwt'],
@@ -25,6 +28,7 @@ export function metadataEndpoints({ issuer }: AuthorizationServer): Hono {
       revocation_endpoint_auth_signing_alg_values_supported: ALGS,
       dpop_signing_alg_values_supported: ALGS,
       authorization_details_types_supported: [TASK_DETAIL, GRANT_DETAIL],
+      ...more.metadata(),
     }),
   )
   const resource = (path: string) => ({

@@ -7,7 +7,7 @@ import type { Form } from './form.ts'
 import { readForm } from './form.ts'
 import { tokenExchange } from './token-exchange.ts'
 
-type GrantHandler = (as: AuthorizationServer, c: Context, form: Form) => Promise<Response>
+export type GrantHandler = (as: AuthorizationServer, c: Context, form: Form) => Promise<Response>
 
 /** Every way to a token. Each ends in {@link issueToken}, and nothing else issues one. */
 export const GRANT_TYPES: Readonly<Record<string, GrantHandler>> = {
@@ -15,14 +15,15 @@ export const GRANT_TYPES: Readonly<Record<string, GrantHandler>> = {
   'urn:ietf:params:oauth:grant-type:token-exchange': tokenExchange,
 }
 
-/** POST /oauth/token. */
-export function tokenEndpoint(as: AuthorizationServer): Hono {
+/** POST /oauth/token. `more` are the grant types of rooms that build on this one. */
+export function tokenEndpoint(as: AuthorizationServer, more: Readonly<Record<string, GrantHandler>>): Hono {
+  const all = { ...GRANT_TYPES, ...more }
   const app = new Hono()
   app.post('/oauth/token', async (c) => {
     const form = await readForm(c)
     const type = form.get('grant_type') ?? ''
-    const grant = Object.hasOwn(GRANT_TYPES, type) ? GRANT_TYPES[type] : undefined
-    if (!grant) return refuse('GRANT_TYPE_UNSUPPORTED', { supported: Object.keys(GRANT_TYPES).join(', ') })
+    const grant = Object.hasOwn(all, type) ? all[type] : undefined
+    if (!grant) return refuse('GRANT_TYPE_UNSUPPORTED', { supported: Object.keys(all).join(', ') })
     checkResource(as, form.get('resource'))
     return await grant(as, c, form)
   })

@@ -1,9 +1,13 @@
 import type { Tx } from '../store.ts'
 import { initial } from './0001-initial.ts'
 import { identityWhole } from './0002-identity-whole.ts'
+import { operators } from './0003-operators.ts'
+import { interactive } from './0005-interactive.ts'
 
 /** In order; a migration that has been released is never edited. */
 export const MIGRATIONS: readonly (readonly [name: string, up: (tx: Tx) => Promise<void>])[] = [
   ['0001-initial', initial],
   ['0002-identity-whole', identityWhole],
+  ['0003-operators', operators],
+  ['0005-interactive', interactive],
 ]
