@@ -34,7 +34,8 @@ import type { RoomDeps } from './gateway/rooms.ts'
 import { furnish, openRooms, retryLeases } from './gateway/rooms.ts'
 import { readTls } from './gateway/tls.ts'
 import { openableBy } from './grants/templates.ts'
-import { authorizationServer } from './identity/authorization-server/index.ts'
+import { authorizationServer, both } from './identity/authorization-server/index.ts'
+import { federation } from './identity/federation/index.ts'
 import { interactive } from './identity/interactive/index.ts'
 import type { OperatorSession } from './identity/operators/operators.ts'
 import { assertOwnPage } from './identity/operators/sign-in.ts'
@@ -185,18 +186,21 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
       useOnce,
       onBug,
     },
-    interactive({
-      ...rooms,
-      issuer,
-      sealer: sealer(sealKey),
-      signIn: people,
-      now: () => clock.now(),
-      templates: (agent) =>
-        openableBy(now.config.tasks, agent).map((name) => ({
-          name,
-          purpose: now.config.tasks[name]?.purpose ?? '',
-        })),
-    }),
+    both(
+      federation({ keySets: rooms.keySets, dir: loaded.dir, trusts: () => now.config.trust }),
+      interactive({
+        ...rooms,
+        issuer,
+        sealer: sealer(sealKey),
+        signIn: people,
+        now: () => clock.now(),
+        templates: (agent) =>
+          openableBy(now.config.tasks, agent).map((name) => ({
+            name,
+            purpose: now.config.tasks[name]?.purpose ?? '',
+          })),
+      }),
+    ),
   )
   const agentRoutes = agentApi({
     issuer,

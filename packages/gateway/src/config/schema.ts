@@ -3,6 +3,7 @@ import { CredentialSchema } from './credential-schema.ts'
 import { Duration, Name, SecretRef, Value } from './fields.ts'
 import { InteractiveSchema } from './interactive-schema.ts'
 import { PeopleSchema } from './people-schema.ts'
+import { TrustSchema } from './trust-schema.ts'
 
 export { durationMs, Name, SecretRef, type SecretReference } from './fields.ts'
 
@@ -239,6 +240,9 @@ export const ConfigSchema = z.strictObject({
     .default([])
     .describe('Which segment may reach which. Anything else is refused.'),
   tasks: z.record(Name, TaskTemplateSchema).default({}).describe('Task templates.'),
+  trust: TrustSchema.default({}).describe(
+    'Issuers and authorities whose workloads come in without a one-time code.',
+  ),
   people: PeopleSchema.optional().describe('How people sign in. Read at start.'),
   interactive: InteractiveSchema.optional().describe(
     'MCP clients that people use: sign-in, consent, and a task on their behalf.',

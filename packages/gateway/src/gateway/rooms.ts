@@ -12,6 +12,7 @@ import type { LiveTask } from '../grants/tasks.ts'
 import { Tasks } from '../grants/tasks.ts'
 import { Agents } from '../identity/agents.ts'
 import { Enrolment } from '../identity/enrolment.ts'
+import { KeySets } from '../identity/federation/index.ts'
 import { Instances } from '../identity/instances.ts'
 import { Clients, Codes } from '../identity/interactive/index.ts'
 import { Operators } from '../identity/operators/operators.ts'
@@ -116,6 +117,7 @@ export function furnish({ log, store, bus, clock, config, stop, onSecrets, onAla
     duties: new Duties({ ...common, operators, locks }),
     clients: new Clients({ ...common, config: () => config().config.interactive }),
     codes: new Codes(common),
+    keySets: new KeySets({ dir, now: () => clock.now() }),
     registry: new Registry(common),
     enrolment: new Enrolment(common),
     replay: new ReplayWindow(Math.max(2 * durationMs(atStart.tokens.proof_window), 120_000) + 60_000),

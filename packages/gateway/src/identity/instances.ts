@@ -31,6 +31,9 @@ export interface KnownInstance {
   readonly agentName: string
   readonly agentStatus: AgentRow['status']
   readonly sponsor: string
+  /** How it came in, and what was vouched for. */
+  readonly method: string
+  readonly attested: JsonObject
   /** Its tokens may be bound to no key. */
   readonly bearer: boolean
   readonly status: InstanceRow['status']
@@ -146,6 +149,8 @@ export class Instances {
         'name',
         'sponsor',
         'bearer',
+        'method',
+        'attested',
         'agents.status as agent_status',
       ])
       .where('instances.id', '=', id.slice(0, 40))
@@ -164,6 +169,8 @@ export class Instances {
       agentName: row.name,
       agentStatus: row.agent_status,
       sponsor: row.sponsor,
+      method: row.method,
+      attested: JSON.parse(row.attested) as JsonObject,
       bearer: row.bearer === 1,
       status: row.status,
       bearerKey:
@@ -188,6 +195,16 @@ export class Instances {
       .where('jkt', '=', jkt.slice(0, 100))
       .executeTakeFirst()
     return row && (await this.find(row.instance_id))
+  }
+
+  /** Whether a token has vouched for an instance already; `hash` is of the token. */
+  async cameBy(hash: string): Promise<boolean> {
+    const row = await this.#d.store.db
+      .selectFrom('instances')
+      .select('id')
+      .where('attested', 'like', `%"token":"${hash}"%`)
+      .executeTakeFirst()
+    return row !== undefined
   }
 
   /** The instance ends with this task. */

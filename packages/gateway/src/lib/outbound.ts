@@ -107,7 +107,8 @@ export async function outbound(options: OutboundRequest): Promise<OutboundAnswer
       signal,
     })
     if (response.statusCode >= 300 && response.statusCode < 400) {
-      response.body.destroy()
+      // Without a listener the end of a body that nobody reads would end the process.
+      response.body.on('error', () => {}).destroy()
       throw new OutboundFailed('it answered with a redirect, which is not followed')
     }
     const text = await read(response.body, options.maxBytes ?? MAX_BYTES)

@@ -138,6 +138,31 @@ export const REASONS = {
     'The agent {agent} may not hold a token that is bound to no key.',
     'Send a `DPoP` proof; for a client that cannot: `ostiary agent bearer {agent} allow`.',
   ],
+  FEDERATION_UNTRUSTED: [
+    401,
+    'Nobody that this gateway trusts vouches for this workload.',
+    'Have an operator add its issuer or authority under `trust` in ostiary.yaml.',
+  ],
+  FEDERATION_INVALID: [
+    401,
+    'The workload’s token is not accepted: {detail}.',
+    'Get a new one for this gateway.',
+  ],
+  FEDERATION_NO_RULE: [
+    403,
+    '{trust} vouches for this workload, but no rule makes it an agent.',
+    'Add one under `trust.{trust}.agents` in ostiary.yaml.',
+  ],
+  FEDERATION_AMBIGUOUS: [
+    403,
+    'The rules of {trust} make this workload two agents, {one} and {other}.',
+    'Make the rules under `trust.{trust}.agents` exclude each other.',
+  ],
+  FEDERATION_KEYS_UNAVAILABLE: [
+    503,
+    'The keys of {trust} cannot be read.',
+    'Try again; if it lasts, have an operator check its address.',
+  ],
   CLIENT_UNKNOWN: [
     400,
     'This client is not known here.',

@@ -21,11 +21,20 @@ export interface Extension {
   /** By `grant_type`. */
   readonly grants: Readonly<Record<string, GrantHandler>>
   readonly routes: readonly Hono[]
+  /** `token_endpoint_auth_methods_supported` beside `private_key_jwt`. */
+  authMethods(): readonly string[]
   /** Members of the metadata document. */
   metadata(): object
 }
 
-const NOTHING_MORE: Extension = { grants: {}, routes: [], metadata: () => ({}) }
+export const both = (a: Extension, b: Extension): Extension => ({
+  grants: { ...a.grants, ...b.grants },
+  routes: [...a.routes, ...b.routes],
+  authMethods: () => [...a.authMethods(), ...b.authMethods()],
+  metadata: () => ({ ...a.metadata(), ...b.metadata() }),
+})
+
+const NOTHING_MORE: Extension = { grants: {}, routes: [], authMethods: () => [], metadata: () => ({}) }
 
 /** The OAuth endpoints and what belongs to identity under /v1. */
 export function authorizationServer(as: AuthorizationServer, more: Extension = NOTHING_MORE): Hono {

@@ -8,7 +8,7 @@ const ALGS = ['ES256', 'EdDSA']
 /** RFC 8414 and RFC 9728 metadata. The gateway is authorization server and resource at once. */
 export function metadataEndpoints(
   { issuer }: AuthorizationServer,
-  more: { readonly grants: object; metadata(): object },
+  more: { readonly grants: object; authMethods(): readonly string[]; metadata(): object },
 ): Hono {
   const app = new Hono()
   app.get('/.well-known/oauth-authorization-server', (c) =>
@@ -19,10 +19,10 @@ export function metadataEndpoints(
       introspection_endpoint: `${issuer}/oauth/introspect`,
       introspection_endpoint_auth_methods_supported: ['private_key_jwt'],
       introspection_endpoint_auth_signing_alg_values_supported: ALGS,
-      grant_types_supported: [...Object.keys(GRANT_TYPES), ...Object.keys(more.grants)],
+      grant_types_supported: [...new Set([...Object.keys(GRANT_TYPES), ...Object.keys(more.grants)])],
       tls_client_certificate_bound_access_tokens: true,
       response_types_supported: [],
-      token_endpoint_auth_methods_supported: ['private_key_jwt'],
+      token_endpoint_auth_methods_supported: ['private_key_jwt', ...more.authMethods()],
       token_endpoint_auth_signing_alg_values_supported: ALGS,
       revocation_endpoint_auth_methods_supported: ['private_key_jwt'],
       revocation_endpoint_auth_signing_alg_values_supported: ALGS,

@@ -16,6 +16,7 @@ export function interactive(deps: AuthorizeDeps): Extension {
       refresh_token: (as: AuthorizationServer, c, form) => refreshToken(deps, as, c, form),
     },
     routes: [authorizeEndpoint(deps)],
+    authMethods: () => (clients.isEnabled ? ['none'] : []),
     metadata: () =>
       clients.isEnabled
         ? {
@@ -24,7 +25,6 @@ export function interactive(deps: AuthorizeDeps): Extension {
             code_challenge_methods_supported: ['S256'],
             authorization_response_iss_parameter_supported: true,
             client_id_metadata_document_supported: true,
-            token_endpoint_auth_methods_supported: ['private_key_jwt', 'none'],
             ...(clients.takesRegistrations ? { registration_endpoint: `${issuer}/oauth/register` } : {}),
           }
         : {},
