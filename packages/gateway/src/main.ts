@@ -34,11 +34,12 @@ import type { RoomDeps } from './gateway/rooms.ts'
 import { furnish, openRooms, retryLeases } from './gateway/rooms.ts'
 import { readTls } from './gateway/tls.ts'
 import { openableBy } from './grants/templates.ts'
-import { authorizationServer, both } from './identity/authorization-server/index.ts'
+import { authorizationServer, combined } from './identity/authorization-server/index.ts'
 import { federation } from './identity/federation/index.ts'
 import { interactive } from './identity/interactive/index.ts'
 import type { OperatorSession } from './identity/operators/operators.ts'
 import { assertOwnPage } from './identity/operators/sign-in.ts'
+import { outward } from './identity/outward/index.ts'
 import { systemClock } from './lib/clock.ts'
 import { privateKey } from './lib/private-file.ts'
 import { listenPrivately, privatePath } from './lib/private-socket.ts'
@@ -52,6 +53,8 @@ import { lockFolder } from './store/folder-lock.ts'
 export const VERSION = '0.1.0'
 
 const HOUR_MS = 3_600_000
+/** For how long one key signs what goes outside. */
+const SIGNING_KEY_MS = 30 * 24 * HOUR_MS
 
 const gatewayActor = { kind: 'gateway' } as const
 
@@ -131,6 +134,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
       if ('locks' in what) await fleet.update(what)
       await fleet.stop(what)
     },
+    issuer: () => issuer,
     onAlarm: (problem) => logger.error(problem),
     onSecrets: () => fleet.update({ secrets: rooms.leases.knownSecrets() }),
   }
@@ -186,7 +190,8 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
       useOnce,
       onBug,
     },
-    both(
+    combined(
+      outward(rooms.outwardDeps()),
       federation({ keySets: rooms.keySets, dir: loaded.dir, trusts: () => now.config.trust }),
       interactive({
         ...rooms,
@@ -328,7 +333,13 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
   stack.defer(() => closeNow(controlServer))
 
   const upkeep = setInterval(() => {
-    Promise.all([tasks.expireDue(), tokens.sweep(), budgets.flush(log.size), retryLeases(rooms)]).catch(onBug)
+    Promise.all([
+      tasks.expireDue(),
+      tokens.sweep(),
+      budgets.flush(log.size),
+      retryLeases(rooms),
+      rooms.statuses.sweep(),
+    ]).catch(onBug)
   }, 1000)
   stack.defer(() => clearInterval(upkeep))
   const keyLifetimeMs = durationMs(loaded.config.tokens.key_lifetime)
@@ -338,6 +349,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
       tellReviews(),
       rooms.operators.sweep(),
       rooms.codes.sweep(),
+      rooms.signingKeys.upkeep(SIGNING_KEY_MS),
     ]).catch(onBug)
   }, HOUR_MS)
   stack.defer(() => clearInterval(daily))

@@ -67,4 +67,6 @@ export interface BrokerDeps {
   now(): number
   /** Turns a reference of the configuration into its value. @throws Refusal CREDENTIAL_UNAVAILABLE */
   secret(server: string, reference: SecretReference): Promise<Secret>
+  /** A minute-long JWT of this gateway that says who acts for whom in which task, for one audience. @throws Refusal */
+  outwardToken(request: Pick<MintRequest, 'server' | 'holder'>, audience: string): Promise<string>
 }

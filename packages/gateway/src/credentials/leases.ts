@@ -44,7 +44,7 @@ export const OWN_TASK = 'gateway'
 const MIN_LEAK = 8
 const MINT_MS = 15_000
 const REVOKE_MS = 10_000
-/** A credential this close to its end is replaced. */
+/** A credential this close to its end is replaced; a short-lived one when a third of its life is left. */
 const MARGIN_MS = 20_000
 const FIRST_RETRY_MS = 1000
 const LONGEST_RETRY_MS = 5 * 60_000
@@ -128,7 +128,10 @@ export class Leases {
         data: { lease: id, server, credential: row.broker, expires_at: minted?.expiresAt ?? null },
       })
       await this.#activate(id, task, minted)
-      const freshUntil = minted?.expiresAt === undefined ? undefined : minted.expiresAt - MARGIN_MS
+      const freshUntil =
+        minted?.expiresAt === undefined
+          ? undefined
+          : minted.expiresAt - Math.min(MARGIN_MS, (minted.expiresAt - now) / 3)
       const { headers, env, secrets } = composed
       return { id, task, server, injection: { headers, env, freshUntil }, secrets }
     } catch (error) {

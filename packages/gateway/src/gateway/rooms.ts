@@ -6,6 +6,7 @@ import type { LeaseHolder } from '../credentials/broker.ts'
 import { brokers } from '../credentials/brokers/index.ts'
 import { Leases } from '../credentials/leases.ts'
 import { References } from '../credentials/resolve.ts'
+import { seal, unseal } from '../credentials/seal.ts'
 import { Secrets } from '../credentials/secrets.ts'
 import { Budgets } from '../grants/budgets.ts'
 import type { LiveTask } from '../grants/tasks.ts'
@@ -16,6 +17,7 @@ import { KeySets } from '../identity/federation/index.ts'
 import { Instances } from '../identity/instances.ts'
 import { Clients, Codes } from '../identity/interactive/index.ts'
 import { Operators } from '../identity/operators/operators.ts'
+import { outwardToken, SigningKeys, StatusList } from '../identity/outward/index.ts'
 import { ReplayWindow } from '../identity/replay.ts'
 import { Tokens } from '../identity/tokens.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -40,6 +42,8 @@ export interface RoomDeps {
   stop(what: Stop): Promise<void>
   /** Secrets of leases came into use. */
   onSecrets(): Promise<void>
+  /** Base address, known once the gateway listens. */
+  issuer(): string
   /** For people: something that ought to be over is not. */
   onAlarm(problem: string): void
 }
@@ -47,7 +51,7 @@ export interface RoomDeps {
 export type Rooms = ReturnType<typeof furnish>
 
 /** The rooms with state that have one owner on a machine, joined where one has to act on what happens in another. */
-export function furnish({ log, store, bus, clock, config, stop, onSecrets, onAlarm }: RoomDeps) {
+export function furnish({ log, store, bus, clock, config, stop, onSecrets, onAlarm, issuer }: RoomDeps) {
   const common = { store, recorder: log, bus, clock }
   const { dataDir, dir, config: atStart } = config()
   const gateway = { kind: 'gateway' } as const
@@ -55,12 +59,30 @@ export function furnish({ log, store, bus, clock, config, stop, onSecrets, onAla
   const tokens = new Tokens({ store, clock })
   const kek = privateKey(join(dataDir, 'keys', 'kek'))
   const secrets = new Secrets({ ...common, kek })
+  const sealer = {
+    seal: (name: string, value: string) => seal(kek, name, 1, value),
+    open: (name: string, sealed: string) => unseal(kek, name, 1, sealed).reveal(),
+  }
+  const signingKeys = new SigningKeys({ ...common, sealer })
+  const statuses = new StatusList(common)
+  const outwardDeps = () => ({
+    issuer: issuer(),
+    clock,
+    keys: signingKeys,
+    statuses,
+    tokens,
+    live: (id: string) => tasks.live(id),
+  })
   const references = new References({ dir, env: process.env, secrets })
   const resolve: References['resolve'] = (server, reference) => references.resolve(server, reference)
   const leases: Leases = new Leases({
     ...common,
     kek,
-    brokers: brokers({ now: () => clock.now(), secret: resolve }),
+    brokers: brokers({
+      now: () => clock.now(),
+      secret: resolve,
+      outwardToken: ({ holder }, audience) => outwardToken(outwardDeps(), holder?.task, audience),
+    }),
     resolve,
     holder(id) {
       const live = tasks.live(id)
@@ -78,6 +100,7 @@ export function furnish({ log, store, bus, clock, config, stop, onSecrets, onAla
     mayStart: (agent) => agents.mayStart(agent),
     async onEnd(task, end) {
       tokens.drop({ task: task.id })
+      await statuses.revoke(task.id)
       await stop({ task: task.id, end })
       await instances.endMadeFor(task.id)
       return await leases.close(task.id)
@@ -104,6 +127,9 @@ export function furnish({ log, store, bus, clock, config, stop, onSecrets, onAla
   return {
     ...common,
     resolve,
+    signingKeys,
+    statuses,
+    outwardDeps,
     log,
     tokens,
     secrets,
@@ -149,7 +175,7 @@ async function finishOver({ leases, tasks }: Pick<Rooms, 'leases' | 'tasks'>): P
 export async function openRooms(rooms: Rooms, deps: RoomDeps): Promise<void> {
   const { log, clock, locks, registry, tasks, leases, replay, budgets } = rooms
   followOthers({ ...rooms, stop: deps.stop })
-  await Promise.all([locks.load(), registry.load(), tasks.load()])
+  await Promise.all([locks.load(), registry.load(), tasks.load(), rooms.signingKeys.load()])
   await replayLog(log, replay, budgets, clock.now())
   await leases.recover()
   await finishOver(rooms)

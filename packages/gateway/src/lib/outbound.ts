@@ -158,3 +158,25 @@ function plainWords(error: NodeJS.ErrnoException): string {
   if (code === 'AbortError' || code === 'TimeoutError') return 'it did not answer in time'
   return 'the connection failed'
 }
+
+/** What OAuth libraries call in place of `fetch`. */
+interface FetchOptions {
+  readonly method?: string
+  readonly headers?: Readonly<Record<string, string>> | Headers
+  readonly body?: unknown
+  readonly signal?: AbortSignal | undefined
+}
+
+/** {@link outbound} in the shape of `fetch`, for libraries: to addresses that an operator wrote. */
+export async function outboundFetch(url: string, options: FetchOptions): Promise<Response> {
+  const { body, signal } = options
+  const { status, headers, text } = await outbound({
+    url,
+    method: (options.method ?? 'GET') as 'GET' | 'POST',
+    headers: Object.fromEntries(new Headers(options.headers)),
+    ...(body === undefined || body === null ? {} : { body: String(body) }),
+    ...(signal === undefined ? {} : { signal }),
+    origin: 'configured',
+  })
+  return new Response(status === 204 ? null : text, { status, headers })
+}

@@ -41,6 +41,7 @@ export type LogType =
   | 'operator.signed_in'
   | 'operator.refused'
   | 'lock.lift_proposed'
+  | 'signing_key.rotated'
   | 'client.registered'
   | 'token.issued'
   | 'token.refused'

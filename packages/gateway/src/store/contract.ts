@@ -382,6 +382,16 @@ const ROWS: { [T in keyof Database]: Database[T] } = {
     decided_by: null,
     created_at: 1,
   },
+  signing_keys: {
+    kid: 'k1',
+    jwk: '{}',
+    sealed: 'AAAA',
+    state: 'current',
+    created_at: 1,
+    activated_at: LATE,
+    retire_at: null,
+  },
+  outward_tokens: { idx: 4711, task_id: 'tsk_full', expires_at: LATE, revoked: 1 },
   oauth_clients: { client_id: 'cli_1', metadata: '{}', created_at: 1, used_at: null },
   authorization_codes: {
     code_hash: 'c1',

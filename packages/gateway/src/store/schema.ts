@@ -20,6 +20,8 @@ export interface Database {
   operator_sessions: OperatorSessionRow
   passkeys: PasskeyRow
   proposals: ProposalRow
+  signing_keys: SigningKeyRow
+  outward_tokens: OutwardTokenRow
   oauth_clients: OauthClientRow
   authorization_codes: AuthorizationCodeRow
   refresh_tokens: RefreshTokenRow
@@ -216,6 +218,23 @@ export interface ProposalRow {
   expires_at: number
   decided_by: string | null
   created_at: number
+}
+
+export interface SigningKeyRow {
+  kid: string // primary key: RFC 7638 thumbprint
+  jwk: string // public
+  sealed: string // private, PKCS #8, sealed; empty when retired
+  state: 'next' | 'current' | 'previous' | 'retired'
+  created_at: number
+  activated_at: number
+  retire_at: number | null
+}
+
+export interface OutwardTokenRow {
+  idx: number // primary key: place in the status list
+  task_id: string
+  expires_at: number
+  revoked: number
 }
 
 export interface OauthClientRow {

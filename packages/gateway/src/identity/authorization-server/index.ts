@@ -27,11 +27,11 @@ export interface Extension {
   metadata(): object
 }
 
-export const both = (a: Extension, b: Extension): Extension => ({
-  grants: { ...a.grants, ...b.grants },
-  routes: [...a.routes, ...b.routes],
-  authMethods: () => [...a.authMethods(), ...b.authMethods()],
-  metadata: () => ({ ...a.metadata(), ...b.metadata() }),
+export const combined = (...parts: readonly Extension[]): Extension => ({
+  grants: Object.assign({}, ...parts.map(({ grants }) => grants)) as Extension['grants'],
+  routes: parts.flatMap(({ routes }) => routes),
+  authMethods: () => parts.flatMap((part) => part.authMethods()),
+  metadata: () => Object.assign({}, ...parts.map((part) => part.metadata())) as object,
 })
 
 const NOTHING_MORE: Extension = { grants: {}, routes: [], authMethods: () => [], metadata: () => ({}) }

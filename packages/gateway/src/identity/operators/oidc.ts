@@ -1,7 +1,7 @@
 import * as client from 'openid-client'
 import type { Role, SignInConfig } from '../../config/people-schema.ts'
 import { ROLES } from '../../config/people-schema.ts'
-import { outbound } from '../../lib/outbound.ts'
+import { outboundFetch } from '../../lib/outbound.ts'
 import { refuse } from '../../model/refusal.ts'
 
 /** What has to come back with the answer; kept sealed in a cookie of the browser that asked. */
@@ -98,7 +98,7 @@ export class OidcSignIn {
     try {
       const auth = secret === undefined ? client.None() : client.ClientSecretBasic(secret)
       return await client.discovery(new URL(issuer), client_id, {}, auth, {
-        [client.customFetch]: boundedFetch,
+        [client.customFetch]: outboundFetch,
         // Plain http is refused by the transport for any address but this machine's own.
         execute: new URL(issuer).protocol === 'http:' ? [client.allowInsecureRequests] : [],
       })
@@ -106,16 +106,4 @@ export class OidcSignIn {
       return refuse('SIGN_IN_REFUSED', { detail: 'the sign-in provider cannot be reached' })
     }
   }
-}
-
-/** The library's requests with the gateway's own bounds: no redirects, small answers, short waits. */
-const boundedFetch: client.CustomFetch = async (url, options) => {
-  const { status, headers, text } = await outbound({
-    url,
-    method: options.method as 'GET' | 'POST',
-    headers: options.headers,
-    ...(options.body === undefined || options.body === null ? {} : { body: String(options.body) }),
-    origin: 'configured',
-  })
-  return new Response(status === 204 ? null : text, { status, headers })
 }

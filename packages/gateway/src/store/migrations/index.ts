@@ -2,6 +2,7 @@ import type { Tx } from '../store.ts'
 import { initial } from './0001-initial.ts'
 import { identityWhole } from './0002-identity-whole.ts'
 import { operators } from './0003-operators.ts'
+import { outward } from './0004-outward.ts'
 import { interactive } from './0005-interactive.ts'
 
 /** In order; a migration that has been released is never edited. */
@@ -9,5 +10,6 @@ export const MIGRATIONS: readonly (readonly [name: string, up: (tx: Tx) => Promi
   ['0001-initial', initial],
   ['0002-identity-whole', identityWhole],
   ['0003-operators', operators],
+  ['0004-outward', outward],
   ['0005-interactive', interactive],
 ]

@@ -1,0 +1,115 @@
+import type { CryptoKey as Key } from 'jose'
+import { importPKCS8 } from 'jose'
+import * as oauth from 'oauth4webapi'
+import type { ClientAuthConfig, CredentialOf } from '../../config/credential-schema.ts'
+import { outboundFetch } from '../../lib/outbound.ts'
+import { refuse } from '../../model/refusal.ts'
+import type { Broker, BrokerDeps, MintRequest } from '../broker.ts'
+import { CannotRevoke } from '../broker.ts'
+import { asking } from './failed.ts'
+import { withSubject } from './subject.ts'
+
+const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
+const JWT_TYPE = 'urn:ietf:params:oauth:token-type:jwt'
+const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
+const LONGEST_S = 24 * 60 * 60
+
+type Config = CredentialOf<'oauth'>
+
+/** A token of another authorization server (RFC 6749 sections 4.4 and 6, RFC 8693), revoked by RFC 7009 where it offers that. */
+export function oauthBroker(deps: BrokerDeps): Broker<'oauth'> {
+  return {
+    kind: 'oauth',
+    async mint(request) {
+      const { config, server, signal } = request
+      const auth = await clientAuth(deps, server, config.auth)
+      const [as, client] = sides(config)
+      const answer = await asking(server, 'the authorization server', async () => {
+        const [grant, parameters] = await asked(deps, request)
+        const options = requestOptions(signal)
+        const response = await oauth.genericTokenEndpointRequest(as, client, auth, grant, parameters, options)
+        return await oauth.processGenericTokenEndpointResponse(as, client, response)
+      })
+      return {
+        values: new Map([['token', answer.access_token]]),
+        expiresAt: deps.now() + lifetime(server, answer.expires_in) * 1000,
+        reference: answer.access_token,
+      }
+    },
+    async revoke({ config, server, reference, signal }) {
+      // Nothing was ever minted under this lease, as far as anyone knows; what the other side may have made lapses there.
+      if (reference === undefined) return
+      if (config.revocation_endpoint === undefined) throw new CannotRevoke()
+      const auth = await clientAuth(deps, server, config.auth)
+      const [as, client] = sides(config)
+      await asking(server, 'the authorization server', async () => {
+        const response = await oauth.revocationRequest(as, client, auth, reference, requestOptions(signal))
+        await oauth.processRevocationResponse(response)
+      })
+    },
+  }
+}
+
+async function asked(deps: BrokerDeps, request: MintRequest<'oauth'>): Promise<[string, URLSearchParams]> {
+  const { config, server } = request
+  const parameters = new URLSearchParams()
+  if (config.scope !== undefined) parameters.set('scope', withSubject(request, config.scope))
+  if (config.resource !== undefined) parameters.set('resource', config.resource)
+  if (config.audience !== undefined) parameters.set('audience', config.audience)
+  if (config.grant === 'client_credentials') return ['client_credentials', parameters]
+  if (config.grant === 'token_exchange') {
+    parameters.set('subject_token', await deps.outwardToken(request, config.issuer))
+    parameters.set('subject_token_type', JWT_TYPE)
+    parameters.set('requested_token_type', ACCESS_TOKEN_TYPE)
+    return [EXCHANGE, parameters]
+  }
+  parameters.set('refresh_token', (await deps.secret(server, config.grant.refresh_token)).reveal())
+  return ['refresh_token', parameters]
+}
+
+const sides = (config: Config): [oauth.AuthorizationServer, oauth.Client] => [
+  {
+    issuer: config.issuer,
+    token_endpoint: config.token_endpoint,
+    ...(config.revocation_endpoint === undefined ? {} : { revocation_endpoint: config.revocation_endpoint }),
+  },
+  { client_id: config.client_id },
+]
+
+const requestOptions = (signal: AbortSignal) => ({
+  [oauth.customFetch]: outboundFetch,
+  // Plain http is refused by the transport for any address but this machine's own.
+  [oauth.allowInsecureRequests]: true,
+  signal,
+})
+
+async function clientAuth(
+  deps: BrokerDeps,
+  server: string,
+  auth: ClientAuthConfig,
+): Promise<oauth.ClientAuth> {
+  if ('secret' in auth) return oauth.ClientSecretBasic((await deps.secret(server, auth.secret)).reveal())
+  const key = await privateKey(deps, server, auth)
+  return oauth.PrivateKeyJwt(auth.kid === undefined ? key : { key, kid: auth.kid })
+}
+
+/** @throws Refusal CREDENTIAL_UNAVAILABLE, which does not quote what was no key */
+export async function privateKey(
+  deps: BrokerDeps,
+  server: string,
+  { key, alg }: Extract<ClientAuthConfig, { key: unknown }>,
+): Promise<Key> {
+  const pem = (await deps.secret(server, key)).reveal()
+  try {
+    return await importPKCS8(pem, alg)
+  } catch {
+    return refuse('CREDENTIAL_UNAVAILABLE', { server, detail: `its key is no PKCS #8 PEM for ${alg}` })
+  }
+}
+
+/** A token that does not say when it ends is taken to end soon. */
+function lifetime(server: string, seconds: number | undefined): number {
+  if (seconds === undefined) return 300
+  if (seconds > 0 && seconds <= LONGEST_S) return seconds
+  return refuse('CREDENTIAL_UNAVAILABLE', { server, detail: 'the token’s lifetime is not a sensible one' })
+}
