@@ -8,7 +8,7 @@ import { Keys } from './rotation.ts'
 import type { Identity } from './state.ts'
 import { InstanceState, MemoryState } from './state.ts'
 import type { HeldToken } from './tokens.ts'
-import { issueToken, Tokens } from './tokens.ts'
+import { clientAssertion, issueToken, Tokens } from './tokens.ts'
 
 export interface OpenedTask {
   readonly task: {
@@ -62,9 +62,12 @@ export class Agent implements AsyncDisposable {
     this.identity = identity
     this.#http = new Http(identity.issuer)
     this.#keys = new Keys(state, key)
-    this.#tokens = new Tokens((task) =>
-      this.#keys.using((own) => issueToken(this.#http, identity, own, task)),
-    )
+    this.#tokens = new Tokens(async (task) => {
+      const token = await this.#keys.using((own) => issueToken(this.#http, identity, own, task))
+      // The gateway asks for a new key before this one ends; what is under way goes on with the old one.
+      if (token.isKeyDue && 'stateDir' in options) void this.rotateKey().catch(() => {})
+      return token
+    })
   }
 
   /** Thumbprint of the key in use. */
@@ -112,6 +115,19 @@ export class Agent implements AsyncDisposable {
     return (await this.#control(`/v1/tasks/${encodeURIComponent(task)}/step-up`, { template })) as OpenedTask
   }
 
+  /** What the gateway knows of a token of this instance, or of a sub-agent's (RFC 7662). @throws GatewayRefusal, GatewayUnreachable */
+  async introspect(token: string): Promise<Readonly<Record<string, unknown>>> {
+    const { issuer, instance } = this.identity
+    const form = new URLSearchParams({ ...clientAssertion(this.#keys.current, issuer, instance), token })
+    const answer = await this.#http.control(`${issuer}/oauth/introspect`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: form.toString(),
+    })
+    if (typeof member(answer, 'active') !== 'boolean') throw noGateway(issuer)
+    return answer as Readonly<Record<string, unknown>>
+  }
+
   /** A new key; the old one stays good for the gateway's overlap, so requests under way go through. */
   rotateKey(): Promise<{ jkt: string; retiring_until: number }> {
     this.#rotation ??= this.#rotate().finally(() => {
@@ -130,6 +146,7 @@ export class Agent implements AsyncDisposable {
 
   /** Sends a request with the task's token. A token that ended meanwhile is renewed once, when the gateway says so. */
   async request(task: string, path: string, init: AgentRequest): Promise<Dispatcher.ResponseData> {
+    if (!path.startsWith('/')) throw new TypeError('The path must start with a slash.')
     const url = this.identity.issuer + path
     return await this.#renewing(
       task,
@@ -149,7 +166,7 @@ export class Agent implements AsyncDisposable {
    */
   async fetch(task: string, input: string | URL, init: RequestInit = {}): Promise<Response> {
     const url = new URL(input)
-    if (url.origin !== new URL(this.identity.issuer).origin) {
+    if (url.href !== this.identity.issuer && !url.href.startsWith(`${this.identity.issuer}/`)) {
       throw new TypeError('The token of a task goes to its gateway and nowhere else.')
     }
     const { body = null } = init

@@ -9,6 +9,10 @@ import { readEvents } from './sse.ts'
 
 const MAX_MESSAGE = 16 * 1024 * 1024
 const CLOSE_MS = 3000
+/** How long requests that are open when the client's input ends may still be answered; within {@link CLOSE_MS}. */
+const GRACE_MS = 1000
+/** Messages under way beyond which no more are read. */
+const MAX_UNDER_WAY = 1000
 /** Shortest wait before a stream is asked for again, whatever the server says. */
 const MIN_WAIT_MS = 100
 
@@ -32,6 +36,12 @@ interface Message {
   readonly result?: Readonly<Record<string, unknown>>
 }
 
+/** What the gateway refuses with: a JSON-RPC error, or its own form. */
+interface Refused {
+  readonly error?: { readonly code?: number; readonly message?: string }
+  readonly reason?: { readonly sentence: string; readonly next: string }
+}
+
 /**
  * The stdio bridge: an MCP client spawns it, and every message goes through the gateway with a proof by the instance key. Opens a task,
  * ends it when the client goes. Transparent in both eras. @throws GatewayRefusal when the task is refused, GatewayUnreachable
@@ -51,6 +61,9 @@ class Bridge {
   readonly #task: string
   readonly #path: string
   readonly #open = new Map<Id, AbortController>()
+  readonly #underWay = new Set<Promise<void>>()
+  /** The last message that others have to wait for: reading goes on meanwhile, so that an end or a stop is noticed. */
+  #order: Promise<void> = Promise.resolve()
   readonly #streams = new AbortController()
   readonly #toolHeaders = new Map<string, readonly ToolHeader[]>()
   #session: string | undefined
@@ -75,21 +88,29 @@ class Bridge {
         for (let end = buffer.indexOf('\n'); end >= 0; end = buffer.indexOf('\n')) {
           const line = buffer.slice(0, end).trim()
           buffer = buffer.slice(end + 1)
-          if (line !== '') await this.#line(line)
+          if (line !== '') this.#line(line)
+          if (this.#underWay.size >= MAX_UNDER_WAY) await Promise.race(this.#underWay)
         }
         if (buffer.length > MAX_MESSAGE) {
           buffer = ''
           await this.#write(failure(null, -32600, 'The message is larger than 16 MiB.'))
         }
       }
+      await this.#settled(GRACE_MS)
     } catch (error) {
       if (!signal.aborted) throw error
     }
   }
 
+  /** Until everything under way is done, but no longer than this. */
+  async #settled(ms: number): Promise<void> {
+    const over = new AbortController()
+    const all = Promise.allSettled(this.#underWay).finally(() => over.abort())
+    await Promise.race([all, pause(ms, AbortSignal.any([over.signal, this.#o.signal]))])
+  }
+
   async close(): Promise<void> {
     this.#streams.abort()
-    for (const controller of this.#open.values()) controller.abort()
     if (this.#session !== undefined) {
       const response = await this.#send('DELETE', undefined, {}).catch(() => undefined)
       await response?.body.dump()
@@ -97,13 +118,13 @@ class Bridge {
     await this.#o.agent.closeTask(this.#task).catch((error: Error) => this.#o.say(error.message))
   }
 
-  async #line(line: string): Promise<void> {
+  #line(line: string): void {
     let message: Message
     try {
       message = JSON.parse(line) as Message
       if (typeof message !== 'object' || message === null) throw new SyntaxError()
     } catch {
-      await this.#write(failure(null, -32700, 'The line is not a JSON-RPC message.'))
+      void this.#write(failure(null, -32700, 'The line is not a JSON-RPC message.'))
       return
     }
     const version = modernVersion(message.method, message.params)
@@ -117,29 +138,33 @@ class Bridge {
       this.#open.get(requestId)?.abort()
       return
     }
-    const sent = this.#exchange(line, message, version)
+    const sent = this.#order.then(() => this.#exchange(line, message, version))
+    this.#underWay.add(sent)
+    void sent.finally(() => this.#underWay.delete(sent))
     // The handshake decides the headers of all that follows; notifications and replies keep their order too.
     if (message.method === 'initialize' || message.id === undefined || message.method === undefined)
-      await sent
-    if (message.method === 'notifications/initialized') void this.#listen()
+      this.#order = sent
+    if (message.method === 'notifications/initialized') void sent.then(() => this.#listen())
   }
 
   /** Sends one message and passes on whatever comes back. */
   async #exchange(line: string, message: Message, version: string | undefined): Promise<void> {
     const isRequest = message.method !== undefined && message.id !== undefined && message.id !== null
     const controller = new AbortController()
+    if (this.#streams.signal.aborted) return
     if (isRequest) this.#open.set(message.id as Id, controller)
+    const signal = AbortSignal.any([controller.signal, this.#streams.signal])
     try {
       const headers =
         version === undefined
           ? {}
           : modernHeaders(message.method as string, message.params, version, this.#toolHeaders)
-      const response = await this.#send('POST', line, headers, controller.signal)
+      const response = await this.#send('POST', line, headers, signal)
       const answered = await this.#receive(response, message)
       if (isRequest && !answered)
         await this.#write(failure(message.id as Id, 502, 'The gateway gave no answer.'))
     } catch (error) {
-      if (!isRequest || controller.signal.aborted) return
+      if (!isRequest || signal.aborted) return
       const code = error instanceof GatewayRefusal ? error.status : 502
       await this.#write(failure(message.id as Id, code, (error as Error).message))
     } finally {
@@ -158,10 +183,11 @@ class Bridge {
     const id = message.id ?? null
     const answer = JSON.parse(text) as Message
     // A refusal that could not be matched to the request still ends it.
-    if (message.method !== undefined && message.id !== undefined && answer.id === undefined) {
-      const error = (answer as { error?: { code?: number; message?: string } }).error
+    if (message.method !== undefined && message.id !== undefined && (answer.id ?? null) === null) {
+      const { error, reason } = answer as Refused
+      const said = reason ? `${reason.sentence} ${reason.next}` : error?.message
       await this.#write(
-        failure(id, error?.code ?? response.statusCode, error?.message ?? 'The gateway refused the request.'),
+        failure(id, error?.code ?? response.statusCode, said ?? 'The gateway refused the request.'),
       )
     } else await this.#deliver(text, answer, message)
     return true
@@ -190,7 +216,10 @@ class Bridge {
       if (answered || lastId === undefined || this.#session === undefined) return answered
       await pause(wait, this.#streams.signal)
       current = await this.#send('GET', undefined, { 'last-event-id': lastId }, this.#streams.signal)
-      if (current.statusCode !== 200) return answered
+      if (current.statusCode !== 200) {
+        await current.body.dump()
+        return answered
+      }
     }
     return answered
   }

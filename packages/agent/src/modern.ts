@@ -38,7 +38,7 @@ export function modernHeaders(
   if (method !== 'tools/call' || typeof named !== 'string') return headers
   for (const { header, path } of tools.get(named) ?? []) {
     let value: unknown = params?.arguments
-    for (const key of path) value = (value as Params)?.[key]
+    for (const key of path) value = own(value, key)
     if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') {
       headers[`mcp-param-${header}`] = encode(String(value))
     }
@@ -59,11 +59,18 @@ export function toolHeaders(tools: unknown, into: Map<string, readonly ToolHeade
 
 function collect(schema: Params, path: readonly string[], found: ToolHeader[]): void {
   const header = schema?.['x-mcp-header']
-  if (typeof header === 'string' && path.length > 0) found.push({ header, path })
+  // A name that is no token could not be sent; the gateway tells such a tool from the header that is missing.
+  if (typeof header === 'string' && /^[A-Za-z0-9-]{1,64}$/.test(header) && path.length > 0)
+    found.push({ header, path })
   const properties = schema?.properties as Params
   if (path.length > 8 || typeof properties !== 'object') return
   for (const [key, child] of Object.entries(properties ?? {})) collect(child as Params, [...path, key], found)
 }
+
+const own = (value: unknown, key: string): unknown =>
+  typeof value === 'object' && value !== null && Object.hasOwn(value, key)
+    ? (value as Record<string, unknown>)[key]
+    : undefined
 
 /** A value that is not safe as it is in a header goes as `=?base64?…?=`. */
 const encode = (value: string): string =>

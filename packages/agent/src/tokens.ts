@@ -13,6 +13,8 @@ export interface HeldToken {
   readonly key: InstanceKey
   /** Epoch milliseconds from which a new one is asked for: 30 seconds before the end, or half way when it is short. */
   readonly refreshAt: number
+  /** The gateway wants the key replaced. */
+  readonly isKeyDue: boolean
 }
 
 /** Tokens by task, `undefined` standing for the one that only opens tasks. At most one request for each is under way. */
@@ -61,6 +63,16 @@ export class Tokens {
   }
 }
 
+/** Form fields by which an instance proves itself to an endpoint (RFC 7523 section 2.2). */
+export const clientAssertion = (
+  key: InstanceKey,
+  issuer: string,
+  instance: string,
+): { client_assertion_type: string; client_assertion: string } => ({
+  client_assertion_type: ASSERTION_TYPE,
+  client_assertion: keyJwt(key, { typ: 'JWT', issuer, lifeS: 30, claims: { iss: instance, sub: instance } }),
+})
+
 /**
  * Asks for a token by `private_key_jwt` and DPoP (RFC 7523, RFC 9449 section 5), bound to a task (RFC 9396) when one is given.
  * @throws GatewayRefusal, GatewayUnreachable
@@ -74,13 +86,7 @@ export async function issueToken(
   const url = `${issuer}/oauth/token`
   const form = new URLSearchParams({
     grant_type: 'client_credentials',
-    client_assertion_type: ASSERTION_TYPE,
-    client_assertion: keyJwt(key, {
-      typ: 'JWT',
-      issuer,
-      lifeS: 30,
-      claims: { iss: instance, sub: instance },
-    }),
+    ...clientAssertion(key, issuer, instance),
   })
   if (task !== undefined) {
     form.set('authorization_details', JSON.stringify([{ type: 'urn:ostiary:task:v1', task }]))
@@ -100,5 +106,6 @@ export async function issueToken(
     throw noGateway(issuer)
   }
   const life = seconds * 1000
-  return { value, key, refreshAt: asked + Math.max(life - REFRESH_EARLY_MS, life / 2) }
+  const isKeyDue = typeof member(answer, 'rotate_key_within') === 'number'
+  return { value, key, refreshAt: asked + Math.max(life - REFRESH_EARLY_MS, life / 2), isKeyDue }
 }
