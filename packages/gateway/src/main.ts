@@ -31,7 +31,7 @@ import { openStore } from './gateway/open-store.ts'
 import { Owner } from './gateway/owner.ts'
 import { peopleOf } from './gateway/people.ts'
 import type { RoomDeps } from './gateway/rooms.ts'
-import { furnish, openRooms, retryLeases } from './gateway/rooms.ts'
+import { furnish, openRooms, personSignals, retryLeases } from './gateway/rooms.ts'
 import { readTls } from './gateway/tls.ts'
 import { openableBy } from './grants/templates.ts'
 import { authorizationServer, combined } from './identity/authorization-server/index.ts'
@@ -40,6 +40,7 @@ import { interactive } from './identity/interactive/index.ts'
 import type { OperatorSession } from './identity/operators/operators.ts'
 import { assertOwnPage } from './identity/operators/sign-in.ts'
 import { outward } from './identity/outward/index.ts'
+import { signals } from './identity/signals/index.ts'
 import { systemClock } from './lib/clock.ts'
 import { privateKey } from './lib/private-file.ts'
 import { listenPrivately, privatePath } from './lib/private-socket.ts'
@@ -191,6 +192,13 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
       onBug,
     },
     combined(
+      signals({
+        ...rooms,
+        ...personSignals(rooms),
+        recorder: log,
+        issuer,
+        transmitters: () => now.config.signals.receive,
+      }),
       outward(rooms.outwardDeps()),
       federation({ keySets: rooms.keySets, dir: loaded.dir, trusts: () => now.config.trust }),
       interactive({
@@ -322,7 +330,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
       bus.alive() ? fetch(request) : refusalAnswer(reason('LOCKS_STALE'))
   routes.push(
     mcp,
-    honoRoute(whileAlive(oauth), ['/oauth/', '/.well-known/', '/v1/enrol', '/v1/keys']),
+    honoRoute(whileAlive(oauth), ['/oauth/', '/.well-known/', '/v1/enrol', '/v1/keys', '/ssf/']),
     honoRoute(whileAlive(agentRoutes), ['/v1/tasks']),
     honoRoute(whileAlive(people.routes), ['/operators/']),
     honoRoute(remoteControl.fetch, [`${PUBLIC_PREFIX}/`]),
@@ -339,6 +347,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
       budgets.flush(log.size),
       retryLeases(rooms),
       rooms.statuses.sweep(),
+      rooms.outbox.deliver(),
     ]).catch(onBug)
   }, 1000)
   stack.defer(() => clearInterval(upkeep))

@@ -3,6 +3,7 @@ import { CredentialSchema } from './credential-schema.ts'
 import { Duration, Name, SecretRef, Value } from './fields.ts'
 import { InteractiveSchema } from './interactive-schema.ts'
 import { PeopleSchema } from './people-schema.ts'
+import { SignalsSchema } from './signals-schema.ts'
 import { TrustSchema } from './trust-schema.ts'
 
 export { durationMs, Name, SecretRef, type SecretReference } from './fields.ts'
@@ -244,6 +245,7 @@ export const ConfigSchema = z.strictObject({
     'Issuers and authorities whose workloads come in without a one-time code.',
   ),
   people: PeopleSchema.optional().describe('How people sign in. Read at start.'),
+  signals: SignalsSchema.prefault({}),
   interactive: InteractiveSchema.optional().describe(
     'MCP clients that people use: sign-in, consent, and a task on their behalf.',
   ),

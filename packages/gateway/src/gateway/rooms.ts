@@ -19,9 +19,11 @@ import { Clients, Codes } from '../identity/interactive/index.ts'
 import { Operators } from '../identity/operators/operators.ts'
 import { outwardToken, SigningKeys, StatusList } from '../identity/outward/index.ts'
 import { ReplayWindow } from '../identity/replay.ts'
+import { Outbox } from '../identity/signals/index.ts'
 import { Tokens } from '../identity/tokens.ts'
 import type { Clock } from '../lib/clock.ts'
 import { privateKey } from '../lib/private-file.ts'
+import type { Task } from '../model/task.ts'
 import { Duties } from '../oversight/duties.ts'
 import { Locks } from '../oversight/locks.ts'
 import { Registry } from '../registry/tools.ts'
@@ -73,6 +75,13 @@ export function furnish({ log, store, bus, clock, config, stop, onSecrets, onAla
     tokens,
     live: (id: string) => tasks.live(id),
   })
+  const outbox = new Outbox({
+    ...common,
+    keys: signingKeys,
+    issuer,
+    receivers: () => config().config.signals.send,
+    secret: (server, reference) => resolve(server, reference),
+  })
   const references = new References({ dir, env: process.env, secrets })
   const resolve: References['resolve'] = (server, reference) => references.resolve(server, reference)
   const leases: Leases = new Leases({
@@ -101,6 +110,7 @@ export function furnish({ log, store, bus, clock, config, stop, onSecrets, onAla
     async onEnd(task, end) {
       tokens.drop({ task: task.id })
       await statuses.revoke(task.id)
+      await outbox.taskEnded(task, end)
       await stop({ task: task.id, end })
       await instances.endMadeFor(task.id)
       return await leases.close(task.id)
@@ -111,6 +121,7 @@ export function furnish({ log, store, bus, clock, config, stop, onSecrets, onAla
     async onRevoked(instance) {
       await tokens.revoke({ instance })
       await stop({ instance })
+      await outbox.instanceRevoked(instance)
       await tasks.closeWhere((task) => task.instance === instance, 'revoked', gateway)
     },
   })
@@ -130,6 +141,7 @@ export function furnish({ log, store, bus, clock, config, stop, onSecrets, onAla
     signingKeys,
     statuses,
     outwardDeps,
+    outbox,
     log,
     tokens,
     secrets,
@@ -159,6 +171,25 @@ const holderOf = ({ task, grant }: LiveTask): LeaseHolder => ({
   onBehalfOf: task.onBehalfOf,
   purpose: task.purpose,
   expiresAt: task.expiresAt,
+})
+
+/** What to do when the organisation's provider says that a person is signed out, or gone. */
+export const personSignals = ({
+  operators,
+  tasks,
+  agents,
+}: Pick<Rooms, 'operators' | 'tasks' | 'agents'>) => ({
+  async onSessionsRevoked(person: string): Promise<void> {
+    const operator = await operators.find(person)
+    if (operator) await operators.endSessions(operator.id)
+    const isTheirs = (task: Task) => task.vouched === 'sign-in' && task.onBehalfOf === person
+    await tasks.closeWhere(isTheirs, 'revoked', { kind: 'gateway' })
+  },
+  async onAccountDisabled(person: string): Promise<void> {
+    const by = { kind: 'gateway' } as const
+    if ((await operators.find(person))?.status === 'active') await operators.disable(person, by)
+    await agents.sponsorLeft(person, by)
+  },
 })
 
 /** Tries to revoke again what could not be, and closes the tasks that waited for it. */

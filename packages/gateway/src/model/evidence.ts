@@ -42,6 +42,7 @@ export type LogType =
   | 'operator.refused'
   | 'lock.lift_proposed'
   | 'signing_key.rotated'
+  | 'signal.received'
   | 'client.registered'
   | 'token.issued'
   | 'token.refused'

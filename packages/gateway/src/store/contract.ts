@@ -392,6 +392,15 @@ const ROWS: { [T in keyof Database]: Database[T] } = {
     retire_at: null,
   },
   outward_tokens: { idx: 4711, task_id: 'tsk_full', expires_at: LATE, revoked: 1 },
+  signals_in: { id: 'idp|1', received_at: LATE },
+  signals_out: {
+    jti: 'j1',
+    audience: 'https://a',
+    body: TEXT,
+    attempts: 0,
+    next_retry_at: LATE,
+    created_at: 1,
+  },
   oauth_clients: { client_id: 'cli_1', metadata: '{}', created_at: 1, used_at: null },
   authorization_codes: {
     code_hash: 'c1',

@@ -22,6 +22,8 @@ export interface Database {
   proposals: ProposalRow
   signing_keys: SigningKeyRow
   outward_tokens: OutwardTokenRow
+  signals_in: SignalInRow
+  signals_out: SignalOutRow
   oauth_clients: OauthClientRow
   authorization_codes: AuthorizationCodeRow
   refresh_tokens: RefreshTokenRow
@@ -235,6 +237,20 @@ export interface OutwardTokenRow {
   task_id: string
   expires_at: number
   revoked: number
+}
+
+export interface SignalInRow {
+  id: string // primary key: `transmitter|jti`
+  received_at: number
+}
+
+export interface SignalOutRow {
+  jti: string // primary key
+  audience: string
+  body: string // the security event token
+  attempts: number
+  next_retry_at: number
+  created_at: number
 }
 
 export interface OauthClientRow {

@@ -4,6 +4,7 @@ import { identityWhole } from './0002-identity-whole.ts'
 import { operators } from './0003-operators.ts'
 import { outward } from './0004-outward.ts'
 import { interactive } from './0005-interactive.ts'
+import { signals } from './0006-signals.ts'
 
 /** In order; a migration that has been released is never edited. */
 export const MIGRATIONS: readonly (readonly [name: string, up: (tx: Tx) => Promise<void>])[] = [
@@ -12,4 +13,5 @@ export const MIGRATIONS: readonly (readonly [name: string, up: (tx: Tx) => Promi
   ['0003-operators', operators],
   ['0004-outward', outward],
   ['0005-interactive', interactive],
+  ['0006-signals', signals],
 ]
