@@ -4,6 +4,7 @@ import type { Loaded } from '../config/load.ts'
 import type { SignIn } from '../identity/interactive/index.ts'
 import { OidcSignIn } from '../identity/operators/oidc.ts'
 import type { OperatorSession } from '../identity/operators/operators.ts'
+import { passkeyRoutes } from '../identity/operators/passkey-routes.ts'
 import { sessionOf, signInRoutes } from '../identity/operators/sign-in.ts'
 import type { Sealer } from '../lib/sealed-token.ts'
 import { nextStep, reason, sentence, status } from '../model/reasons.ts'
@@ -17,7 +18,13 @@ export interface People extends SignIn {
 }
 
 export function peopleOf(
-  { operators, clock, resolve }: Pick<Rooms, 'operators' | 'clock' | 'resolve'>,
+  {
+    operators,
+    passkeys,
+    replay,
+    clock,
+    resolve,
+  }: Pick<Rooms, 'operators' | 'passkeys' | 'replay' | 'clock' | 'resolve'>,
   { config }: Loaded,
   issuer: string,
   sealer: Sealer,
@@ -30,7 +37,15 @@ export function peopleOf(
         ? undefined
         : (await resolve('people.sign_in', provided.client_secret)).reveal(),
     )
-  const deps = { issuer, operators, sealer, provider, now: () => clock.now() }
+  const deps = {
+    issuer,
+    operators,
+    passkeys,
+    sealer,
+    provider,
+    now: () => clock.now(),
+    useOnce: (key: string) => replay.use(key),
+  }
   const routes = new App()
   routes.onError((error, c) => {
     const why = error instanceof Refusal ? error.reason : reason('INTERNAL')
@@ -44,6 +59,7 @@ export function peopleOf(
     )
   })
   routes.route('/', signInRoutes(deps))
+  routes.route('/', passkeyRoutes(deps))
   return {
     routes,
     sessionOf: (request) => sessionOf(deps, request),

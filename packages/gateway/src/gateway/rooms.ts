@@ -17,6 +17,7 @@ import { KeySets } from '../identity/federation/index.ts'
 import { Instances } from '../identity/instances.ts'
 import { Clients, Codes } from '../identity/interactive/index.ts'
 import { Operators } from '../identity/operators/operators.ts'
+import { Passkeys } from '../identity/operators/passkeys.ts'
 import { outwardToken, SigningKeys, StatusList } from '../identity/outward/index.ts'
 import { ReplayWindow } from '../identity/replay.ts'
 import { Outbox } from '../identity/signals/index.ts'
@@ -152,6 +153,7 @@ export function furnish({ log, store, bus, clock, config, stop, onSecrets, onAla
     budgets,
     locks,
     operators,
+    passkeys: new Passkeys(common),
     duties: new Duties({ ...common, operators, locks }),
     clients: new Clients({ ...common, config: () => config().config.interactive }),
     codes: new Codes(common),

@@ -39,7 +39,7 @@ export type LogType =
   | 'operator.disabled'
   | 'operator.link_issued'
   | 'operator.signed_in'
-  | 'operator.refused'
+  | 'operator.passkey_added'
   | 'lock.lift_proposed'
   | 'signing_key.rotated'
   | 'signal.received'

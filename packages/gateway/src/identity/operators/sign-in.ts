@@ -7,16 +7,21 @@ import { parseStrict } from '../../lib/strict-json.ts'
 import { refuse } from '../../model/refusal.ts'
 import type { OidcSignIn, Pending } from './oidc.ts'
 import type { OperatorSession, Operators } from './operators.ts'
+import type { Passkeys } from './passkeys.ts'
 import { PAGE_HEADERS, SIGN_IN_SCRIPT, signInPage } from './sign-in-page.ts'
 
 const PENDING_MS = 10 * 60_000
 const PURPOSE = 'operator-sign-in'
+const SESSION = 'ostiary-session'
 
 export interface SignInDeps {
   readonly issuer: string
   readonly operators: Operators
   readonly sealer: Sealer
   readonly provider: OidcSignIn | undefined
+  readonly passkeys: Passkeys
+  /** The replay memory of this machine: true the first time. */
+  useOnce(key: string): boolean
   now(): number
 }
 
@@ -31,7 +36,8 @@ const Kept = z.object({
 
 const isSecure = (issuer: string): boolean => issuer.startsWith('https:')
 /** With https the browser itself keeps other hosts and paths from setting it (RFC 6265bis `__Host-`). */
-const cookieName = (issuer: string, name: string): string => (isSecure(issuer) ? `__Host-${name}` : name)
+export const cookieName = (issuer: string, name: string): string =>
+  isSecure(issuer) ? `__Host-${name}` : name
 
 /** Only a path of this gateway: anything else would make the sign-in a redirector. */
 const localPath = (text: string | undefined): string =>
@@ -42,12 +48,8 @@ export function signInRoutes(deps: SignInDeps): Hono {
   const { issuer, operators, sealer, provider } = deps
   const app = new Hono()
   const cookie = { path: '/', httpOnly: true, secure: isSecure(issuer), sameSite: 'Lax' } as const
-  const sessionCookie = cookieName(issuer, 'ostiary-session')
+  const sessionCookie = cookieName(issuer, SESSION)
   const pendingCookie = cookieName(issuer, 'ostiary-sign-in')
-  const enter = (c: Context, session: string) =>
-    // A session from before the sign-in is not taken over: its value is replaced.
-    setCookie(c, sessionCookie, session, { ...cookie, maxAge: 8 * 60 * 60 })
-
   app.get('/operators/sign-in', (c) => {
     for (const [name, value] of Object.entries(PAGE_HEADERS)) c.header(name, value)
     return c.html(
@@ -61,7 +63,7 @@ export function signInRoutes(deps: SignInDeps): Hono {
     assertOwnPage(c)
     const input = Link.safeParse(parseStrict(new Uint8Array(await c.req.arrayBuffer())).value)
     if (!input.success) return refuse('SIGN_IN_REFUSED', { detail: 'the link is incomplete' })
-    enter(c, await operators.redeemLink(input.data.code))
+    enter(deps, c, await operators.redeemLink(input.data.code))
     return c.json({ signed_in: true })
   })
   app.get('/operators/sign-in/provider', async (c) => {
@@ -77,7 +79,7 @@ export function signInRoutes(deps: SignInDeps): Hono {
     if (!provider || !pending)
       return refuse('SIGN_IN_REFUSED', { detail: 'this browser did not start it, or too long ago' })
     const person = await provider.finish(new URL(c.req.url).search, pending)
-    enter(c, await operators.signedIn(person))
+    enter(deps, c, await operators.signedIn(person))
     return c.redirect(localPath(pending.returnTo), 303)
   })
   app.get('/operators/me', async (c) => {
@@ -95,12 +97,22 @@ export function signInRoutes(deps: SignInDeps): Hono {
   return app
 }
 
+/** A session from before the sign-in is not taken over: its value is replaced. */
+export const enter = ({ issuer }: Pick<SignInDeps, 'issuer'>, c: Context, session: string): void =>
+  setCookie(c, cookieName(issuer, SESSION), session, {
+    path: '/',
+    httpOnly: true,
+    secure: isSecure(issuer),
+    sameSite: 'Lax',
+    maxAge: 8 * 60 * 60,
+  })
+
 /** Who sent a request, by its session cookie. */
 export async function sessionOf(
   { issuer, operators }: Pick<SignInDeps, 'issuer' | 'operators'>,
   request: Request,
 ): Promise<OperatorSession | undefined> {
-  const name = cookieName(issuer, 'ostiary-session')
+  const name = cookieName(issuer, SESSION)
   const values = (request.headers.get('cookie') ?? '')
     .split(';')
     .map((pair) => pair.trim())
