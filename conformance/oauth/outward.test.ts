@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash, createPublicKey, verify as verifySignature } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { inflateSync } from 'node:zlib'
 import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose'
@@ -16,7 +17,12 @@ before(async () => {
   tools = await ToolServer.start()
   gateway = await startGuarded({
     servers: {
-      ehr: { url: tools.url, reverify: '1h', credential: { kind: 'outward-jwt', audience: AUDIENCE } },
+      ehr: {
+        url: tools.url,
+        reverify: '1h',
+        sign_requests: true,
+        credential: { kind: 'outward-jwt', audience: AUDIENCE },
+      },
     },
     tasks: {
       triage: {
@@ -141,4 +147,36 @@ test('keys outlive a restart, and the next one is published before it signs', as
   await gateway.kill('SIGKILL')
   await gateway.start()
   assert.deepEqual(await published(), before)
+})
+
+test('an upstream can verify that a request is the gateway’s and unchanged, by the RFC’s own rules', async () => {
+  await using client = await open()
+  await client.call('echo', { text: 'signed' })
+  const { headers, body } = tools.requests.at(-1) ?? { headers: {}, body: '' }
+  const input = String(headers['signature-input']).slice('ostiary='.length)
+  const digest = `sha-256=:${createHash('sha256').update(body).digest('base64')}:`
+  assert.equal(headers['content-digest'], digest)
+  const { keyid } = /keyid="(?<keyid>[^"]+)"/.exec(input)?.groups ?? {}
+  const { keys: set } = (await (await fetch(`${gateway.url}/oauth/jwks`)).json()) as {
+    keys: { kid?: string }[]
+  }
+  const jwk = set.find((key) => key.kid === keyid)
+  // RFC 9421 section 2.5, written out.
+  const base = (method: string, target: string, authorization: unknown) =>
+    [
+      `"@method": ${method}`,
+      `"@target-uri": ${target}`,
+      `"content-digest": ${digest}`,
+      `"authorization": ${authorization}`,
+      ...(headers['mcp-session-id'] === undefined ? [] : [`"mcp-session-id": ${headers['mcp-session-id']}`]),
+      `"@signature-params": ${input}`,
+    ].join('\n')
+  const signature = Buffer.from(String(headers.signature).slice('ostiary=:'.length, -1), 'base64')
+  const key = createPublicKey({ key: jwk as never, format: 'jwk' })
+  const isGood = (text: string) =>
+    verifySignature('sha256', Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' }, signature)
+  assert.ok(isGood(base('POST', tools.url, headers.authorization)))
+  assert.ok(!isGood(base('DELETE', tools.url, headers.authorization)))
+  assert.ok(!isGood(base('POST', `${tools.url}x`, headers.authorization)))
+  assert.ok(!isGood(base('POST', tools.url, 'Bearer other')))
 })

@@ -20,6 +20,8 @@ export class ToolServer implements AsyncDisposable {
   pageSize = 1000
   /** Calls that reached it, in order. */
   readonly calls: { name: string; args: Json; headers: IncomingMessage['headers'] }[] = []
+  /** Every request that reached it, as it came. */
+  readonly requests: { headers: IncomingMessage['headers']; body: string }[] = []
   /** Answers a tool call, or writes to `res` itself and returns undefined. */
   behave: Behave = (_name, args) => ({ content: [{ type: 'text', text: String(args.text ?? '') }] })
   readonly #server: Server
@@ -30,7 +32,10 @@ export class ToolServer implements AsyncDisposable {
       req.setEncoding('utf8').on('data', (chunk: string) => {
         body += chunk
       })
-      req.on('end', () => this.#answer(req, res, body))
+      req.on('end', () => {
+        if (req.method === 'POST') this.requests.push({ headers: req.headers, body })
+        this.#answer(req, res, body)
+      })
     })
   }
 

@@ -16,6 +16,7 @@ import { refusalAnswer } from './control/http-errors.ts'
 import type { OperatorApiDeps } from './control/operator-api.ts'
 import { operatorApi } from './control/operator-api.ts'
 import { PUBLIC_PREFIX } from './control/permissions.ts'
+import { readKek } from './credentials/kek.ts'
 import { createScanner } from './firewall/scanner.ts'
 import type { Snapshot } from './gateway/data-plane.ts'
 import { DataPlane } from './gateway/data-plane.ts'
@@ -136,6 +137,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
       await fleet.stop(what)
     },
     issuer: () => issuer,
+    kek: await readKek(loaded.config.keys.kek, { dataDir, env: process.env }),
     onAlarm: (problem) => logger.error(problem),
     onSecrets: () => fleet.update({ secrets: rooms.leases.knownSecrets() }),
   }

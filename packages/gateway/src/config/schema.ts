@@ -68,6 +68,10 @@ const HttpServer = z.strictObject({
     .record(z.string(), Value)
     .default({})
     .describe('Headers injected on the way out; the agent never sees them.'),
+  sign_requests: z
+    .boolean()
+    .default(false)
+    .describe('Sign every request (RFC 9421) with the key in /oauth/jwks, for servers that verify it.'),
   ...serverCommon,
 })
 
@@ -214,12 +218,36 @@ export const ConfigSchema = z.strictObject({
         .describe('Records waiting for the disk before calls are refused. Read at start.'),
     })
     .prefault({}),
+  keys: z
+    .strictObject({
+      kek: z
+        .union([
+          z.strictObject({ file: z.string().min(1) }),
+          z.strictObject({ env: z.string().min(1) }),
+          z.strictObject({
+            command: z
+              .tuple([z.string().min(1)], z.string())
+              .describe('Program and arguments, run without a shell: how a KMS comes in.'),
+          }),
+        ])
+        .optional()
+        .describe(
+          'Where the key comes from that sealed secrets hang on: 32 bytes in base64. A private file unless given. Read at start.',
+        ),
+    })
+    .prefault({}),
   tokens: z
     .strictObject({
       lifetime: Duration.default('5m').describe('Lifetime of an access token. Read at start.'),
       key_lifetime: Duration.default('30d').describe(
         'Age at which an instance has to take a new key; it has a day for it. Read at start.',
       ),
+      plain_proofs: z
+        .boolean()
+        .default(false)
+        .describe(
+          'Accept proofs that are not for a body, as plain RFC 9449 has them. Whoever can change a request on its way could then change its body.',
+        ),
       proof_window: Duration.default('60s').describe(
         'How far a proof may be from this clock. Read at start.',
       ),

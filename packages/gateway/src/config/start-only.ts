@@ -7,6 +7,7 @@ const READ_AT_START: readonly (readonly [string, (config: Config) => unknown])[]
   ['store', (config) => config.store],
   ['limits.rate', (config) => config.limits.rate],
   ['limits.queue', (config) => config.limits.queue],
+  ['keys', (config) => config.keys],
   ['tokens', (config) => config.tokens],
   ['people', (config) => config.people],
 ]

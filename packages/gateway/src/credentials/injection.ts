@@ -1,5 +1,6 @@
 import type { SecretReference, ServerConfig } from '../config/schema.ts'
 import { isStdio } from '../config/schema.ts'
+import type { RequestKey } from '../lib/http-signature.ts'
 import type { Secret } from '../lib/secret.ts'
 import { refuse } from '../model/refusal.ts'
 import type { Minted } from './broker.ts'
@@ -8,6 +9,8 @@ import type { Minted } from './broker.ts'
 export interface Injection {
   readonly headers: Readonly<Record<string, string>>
   readonly env: Readonly<Record<string, string>>
+  /** Signs requests, where the server is configured so. */
+  readonly signing?: RequestKey
   /** Epoch milliseconds after which it has to be asked for again; undefined when it does not expire. */
   readonly freshUntil: number | undefined
 }

@@ -92,6 +92,7 @@ const fresh = () =>
     holder: (task) => (over.has(task) ? undefined : holder(task)),
     onOpened: async () => {},
     onAlarm: (problem) => alarms.push(problem),
+    requestKey: () => ({ kid: 'k', pem: '' }),
   })
 
 const rows = (task: string) =>

@@ -1,6 +1,8 @@
 import type { CredentialKind } from '../config/credential-schema.ts'
 import type { SecretReference, ServerConfig } from '../config/schema.ts'
+import { isStdio } from '../config/schema.ts'
 import type { Clock } from '../lib/clock.ts'
+import type { RequestKey } from '../lib/http-signature.ts'
 import { newId } from '../lib/id.ts'
 import type { Secret } from '../lib/secret.ts'
 import { AuditUnavailable, type Recorder } from '../model/evidence.ts'
@@ -36,6 +38,8 @@ interface LeaseDeps {
   onOpened(): Promise<void>
   /** For people: a credential may still be good though its task has ended. */
   onAlarm(problem: string): void
+  /** The key that signs requests now. */
+  requestKey(): RequestKey
 }
 
 /** Leases of the gateway itself, for asking servers what they offer. */
@@ -133,7 +137,8 @@ export class Leases {
           ? undefined
           : minted.expiresAt - Math.min(MARGIN_MS, (minted.expiresAt - now) / 3)
       const { headers, env, secrets } = composed
-      return { id, task, server, injection: { headers, env, freshUntil }, secrets }
+      const signing = !isStdio(config) && config.sign_requests ? { signing: this.#d.requestKey() } : {}
+      return { id, task, server, injection: { headers, env, freshUntil, ...signing }, secrets }
     } catch (error) {
       // Whether anything was minted is not always known, so it is revoked like one that was.
       await this.#end(id).catch(() => {})

@@ -62,6 +62,7 @@ export function mcpPipeline(p: McpParts): Pipeline {
         authority: p.authority,
         clock: p.clock,
         windowMs: durationMs(p.config().tokens.proof_window),
+        isPlainAllowed: p.config().tokens.plain_proofs,
       }),
       receiveStage,
       locksStage(p.authority),

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import type { AuditLog } from '../audit/log.ts'
 import type { Loaded } from '../config/load.ts'
 import { durationMs } from '../config/schema.ts'
@@ -23,7 +22,6 @@ import { ReplayWindow } from '../identity/replay.ts'
 import { Outbox } from '../identity/signals/index.ts'
 import { Tokens } from '../identity/tokens.ts'
 import type { Clock } from '../lib/clock.ts'
-import { privateKey } from '../lib/private-file.ts'
 import type { Task } from '../model/task.ts'
 import { Duties } from '../oversight/duties.ts'
 import { Locks } from '../oversight/locks.ts'
@@ -45,6 +43,8 @@ export interface RoomDeps {
   stop(what: Stop): Promise<void>
   /** Secrets of leases came into use. */
   onSecrets(): Promise<void>
+  /** Seals secrets at rest. */
+  readonly kek: Buffer
   /** Base address, known once the gateway listens. */
   issuer(): string
   /** For people: something that ought to be over is not. */
@@ -54,13 +54,12 @@ export interface RoomDeps {
 export type Rooms = ReturnType<typeof furnish>
 
 /** The rooms with state that have one owner on a machine, joined where one has to act on what happens in another. */
-export function furnish({ log, store, bus, clock, config, stop, onSecrets, onAlarm, issuer }: RoomDeps) {
+export function furnish({ log, store, bus, clock, config, stop, onSecrets, onAlarm, issuer, kek }: RoomDeps) {
   const common = { store, recorder: log, bus, clock }
-  const { dataDir, dir, config: atStart } = config()
+  const { dir, config: atStart } = config()
   const gateway = { kind: 'gateway' } as const
 
   const tokens = new Tokens({ store, clock })
-  const kek = privateKey(join(dataDir, 'keys', 'kek'))
   const secrets = new Secrets({ ...common, kek })
   const sealer = {
     seal: (name: string, value: string) => seal(kek, name, 1, value),
@@ -99,6 +98,7 @@ export function furnish({ log, store, bus, clock, config, stop, onSecrets, onAla
       return live && holderOf(live)
     },
     onAlarm,
+    requestKey: () => signingKeys.requestKey,
     serverConfig: (name) => config().config.servers[name],
     onOpened: onSecrets,
   })

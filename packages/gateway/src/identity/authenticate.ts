@@ -18,6 +18,8 @@ export interface PresentedProof {
   readonly certificate: string | undefined
   readonly now: number
   readonly windowMs: number
+  /** Proofs that name no body are taken too (RFC 9449 without the MCP profile). */
+  readonly isPlainAllowed?: boolean
 }
 
 type Resolve = (tokenHash: string) => TokenSession | undefined | Promise<TokenSession | undefined>
@@ -81,6 +83,7 @@ function proven(input: PresentedProof, token: string, session: TokenSession | un
     now: input.now,
     windowMs: input.windowMs,
     accessToken: token,
+    isPlainAllowed: input.isPlainAllowed ?? false,
     ...(input.contentDigest === undefined ? {} : { contentDigest: input.contentDigest }),
   })
   if (!equalBytes(Buffer.from(jkt), Buffer.from(session.principal.jkt))) refuse('PROOF_KEY_MISMATCH')

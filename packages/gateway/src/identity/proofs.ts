@@ -15,6 +15,8 @@ export interface ProofInput {
   readonly accessToken?: string
   /** When given, the proof must carry it as `content_digest` (MCP DPoP profile, RFC 9530 form). */
   readonly contentDigest?: string
+  /** A proof that names no digest at all is taken too; one that names another is not. */
+  readonly isPlainAllowed?: boolean
 }
 
 export type ProvenKey = Pick<PublicJwk, 'jkt' | 'jwk'>
@@ -61,7 +63,8 @@ export function verifyProof(input: ProofInput): ProofResult {
   if (input.accessToken !== undefined && ath !== hash('sha256', input.accessToken, 'base64url')) {
     refuse('PROOF_INVALID', { detail: '`ath` is not the hash of the access token' })
   }
-  if (input.contentDigest !== undefined && content_digest !== input.contentDigest)
+  const isUnbound = input.isPlainAllowed === true && content_digest === undefined
+  if (input.contentDigest !== undefined && content_digest !== input.contentDigest && !isUnbound)
     refuse('PROOF_CONTENT_MISMATCH')
   const { jkt } = key
   return { jkt, key, replayKey: hash('sha256', `${jkt}|${jti}`, 'base64url').slice(0, 24) }

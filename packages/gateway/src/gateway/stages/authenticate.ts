@@ -9,13 +9,19 @@ export function authenticateStage(deps: {
   authority: Authority
   clock: Clock
   windowMs: number
+  isPlainAllowed: boolean
 }): Stage<'presented', 'principal' | 'tokenTask' | 'lineage' | 'tokenHash' | 'replayKey'> {
   const resolve = (hash: string) => deps.authority.resolveToken(hash)
   return {
     name: 'authenticate',
     async run({ presented }) {
       const { session, replayKey } = await authenticate(
-        { ...presented, now: deps.clock.now(), windowMs: deps.windowMs },
+        {
+          ...presented,
+          now: deps.clock.now(),
+          windowMs: deps.windowMs,
+          isPlainAllowed: deps.isPlainAllowed,
+        },
         resolve,
       )
       return {

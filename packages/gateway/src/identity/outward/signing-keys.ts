@@ -3,6 +3,7 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:cry
 import type { JWK } from 'jose'
 import { calculateJwkThumbprint } from 'jose'
 import type { Clock } from '../../lib/clock.ts'
+import type { RequestKey } from '../../lib/http-signature.ts'
 import type { LogActor, Recorder } from '../../model/evidence.ts'
 import type { SigningKeyRow } from '../../store/schema.ts'
 import type { Store, Tx } from '../../store/store.ts'
@@ -58,6 +59,12 @@ export class SigningKeys {
     if (row.kid === this.#current?.kid) return
     const pem = this.#d.sealer.open(`signing-key:${row.kid}`, row.sealed)
     this.#current = { kid: row.kid, key: createPrivateKey(pem) }
+  }
+
+  /** The current key as data, for processes of this gateway that sign requests (RFC 9421). */
+  get requestKey(): RequestKey {
+    const { kid, key } = this.current
+    return { kid, pem: key.export({ type: 'pkcs8', format: 'pem' }) as string }
   }
 
   get current(): SigningKey {

@@ -1,4 +1,5 @@
 import { Agent } from 'undici'
+import { signRequest } from '../../../lib/http-signature.ts'
 import type { SseEvent } from '../../../lib/sse.ts'
 import { SseTooLarge, sseParser } from '../../../lib/sse.ts'
 import type { Upstream, UpstreamCall, UpstreamFailure, UpstreamRequest, UpstreamSink } from './upstream.ts'
@@ -78,13 +79,7 @@ function dispatch(
       origin: target.origin,
       path: target.pathname + target.search,
       method: request.method,
-      headers: {
-        ...request.injection.headers,
-        ...request.headers,
-        accept: request.headers.accept ?? 'application/json, text/event-stream',
-        ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...(request.session === undefined ? {} : { 'mcp-session-id': request.session }),
-      },
+      headers: headersOf(request, target),
       body: request.body ?? null,
     },
     {
@@ -143,6 +138,20 @@ function dispatch(
     },
   )
   return { resume: () => resume?.() }
+}
+
+function headersOf(request: UpstreamRequest, target: URL): Record<string, string> {
+  const { injection, method, body, session } = request
+  const headers = {
+    ...injection.headers,
+    ...request.headers,
+    accept: request.headers.accept ?? 'application/json, text/event-stream',
+    ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    ...(session === undefined ? {} : { 'mcp-session-id': session }),
+  }
+  if (!injection.signing) return headers
+  const signed = { method, url: target.href, headers, body }
+  return { ...headers, ...signRequest(injection.signing, signed, Date.now()) }
 }
 
 const isSubscription = (request: UpstreamRequest) => request.headers['mcp-method'] === 'subscriptions/listen'

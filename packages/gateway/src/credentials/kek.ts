@@ -1,0 +1,54 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import type { Config } from '../config/schema.ts'
+import { privateKey, readPrivateFile } from '../lib/private-file.ts'
+
+const BYTES = 32
+const COMMAND_MS = 10_000
+const MAX_OUTPUT = 1024
+
+/** The key that all sealed secrets hang on cannot be had. The message names its source and never the key. */
+export class KekUnavailable extends Error {
+  override name = 'KekUnavailable'
+}
+
+/**
+ * The key-encryption key, 32 bytes: a private file in the data folder unless the configuration says where else. A command is how a KMS or an
+ * HSM comes in: it prints the key in base64, is run without a shell, and what it writes to its error output is not shown.
+ * @throws KekUnavailable, NotPrivate
+ */
+export async function readKek(
+  source: Config['keys']['kek'],
+  options: { dataDir: string; env: NodeJS.ProcessEnv },
+): Promise<Buffer> {
+  if (source === undefined) return privateKey(join(options.dataDir, 'keys', 'kek'))
+  if ('env' in source) return decoded(options.env[source.env], `the environment variable ${source.env}`)
+  if ('file' in source)
+    return decoded(readPrivateFile(source.file)?.toString('utf8'), `the file ${source.file}`)
+  const [program = '', ...args] = source.command
+  return decoded(await output(program, args), `the command ${program}`)
+}
+
+function decoded(text: string | undefined, what: string): Buffer {
+  const key = Buffer.from((text ?? '').trim(), 'base64')
+  if (key.length !== BYTES)
+    throw new KekUnavailable(
+      `${what} does not give a key of 32 bytes in base64. Check \`keys.kek\` in ostiary.yaml.`,
+    )
+  return key
+}
+
+function output(program: string, args: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    execFile(
+      program,
+      [...args],
+      { timeout: COMMAND_MS, maxBuffer: MAX_OUTPUT, encoding: 'utf8' },
+      (error, stdout) => {
+        if (!error) return resolve(stdout)
+        const why = error.killed ? 'took too long or said too much' : `failed (${error.code ?? 'unknown'})`
+        reject(new KekUnavailable(`the command ${program} for the key of sealed secrets ${why}.`))
+      },
+    )
+  })
+}
