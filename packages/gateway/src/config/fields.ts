@@ -39,7 +39,6 @@ export const LeaseRef = z
 export const Value = z.union([z.string(), SecretRef, LeaseRef])
 
 export type SecretReference = z.output<typeof SecretRef>
-export type LeaseReference = z.output<typeof LeaseRef>
 
 /** For fields that the schema has already checked. */
 export function durationMs(text: string): number {

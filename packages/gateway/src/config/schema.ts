@@ -6,7 +6,7 @@ import { PeopleSchema } from './people-schema.ts'
 import { SignalsSchema } from './signals-schema.ts'
 import { TrustSchema } from './trust-schema.ts'
 
-export { durationMs, Name, SecretRef, type SecretReference } from './fields.ts'
+export { durationMs, Name, type SecretReference } from './fields.ts'
 
 const Constraint = z
   .strictObject({

@@ -25,7 +25,7 @@ export interface FederationDeps {
   trusts(): TrustConfig
 }
 
-export const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
+const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
 
 /** Ways in for workloads that somebody else vouches for: OIDC tokens, SPIFFE JWT-SVIDs, client certificates. */
 export function federation(deps: FederationDeps): Extension {

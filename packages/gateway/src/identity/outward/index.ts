@@ -12,7 +12,6 @@ import { mintOutward, mintOwn } from './token.ts'
 
 export { SigningKeys } from './signing-keys.ts'
 export { StatusList } from './status-list.ts'
-export { OUTWARD_S } from './token.ts'
 
 export interface OutwardDeps {
   readonly issuer: string

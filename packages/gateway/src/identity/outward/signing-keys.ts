@@ -39,11 +39,12 @@ export class SigningKeys {
     await this.#d.store.transaction(async (tx) => {
       const rows = await tx
         .selectFrom('signing_keys')
-        .select('state')
-        .where('state', '!=', 'retired')
+        .selectAll()
+        .where('state', 'in', ['current', 'next'])
         .execute()
+      const own = rows.filter((row) => this.#open(row) !== undefined)
       for (const state of ['current', 'next'] as const) {
-        if (!rows.some((row) => row.state === state)) await this.#make(tx, state)
+        if (!own.some((row) => row.state === state)) await this.#make(tx, state)
       }
     })
     await this.refresh()
@@ -51,14 +52,22 @@ export class SigningKeys {
 
   /** Takes up what another gateway rotated. */
   async refresh(): Promise<void> {
-    const row = await this.#d.store.db
+    const rows = await this.#d.store.db
       .selectFrom('signing_keys')
       .selectAll()
       .where('state', '=', 'current')
-      .executeTakeFirstOrThrow()
-    if (row.kid === this.#current?.kid) return
-    const pem = this.#d.sealer.open(`signing-key:${row.kid}`, row.sealed)
-    this.#current = { kid: row.kid, key: createPrivateKey(pem) }
+      .execute()
+    if (rows.some(({ kid }) => kid === this.#current?.kid)) return
+    for (const row of rows) this.#current = this.#open(row) ?? this.#current
+  }
+
+  /** Undefined for a key that another gateway on the same database sealed under a key of its own; its tokens verify all the same. */
+  #open({ kid, sealed }: SigningKeyRow): SigningKey | undefined {
+    try {
+      return { kid, key: createPrivateKey(this.#d.sealer.open(`signing-key:${kid}`, sealed)) }
+    } catch {
+      return undefined
+    }
   }
 
   /** The current key as data, for processes of this gateway that sign requests (RFC 9421). */
@@ -87,11 +96,15 @@ export class SigningKeys {
         .executeTakeFirst()
       // Another gateway was first.
       if (numUpdatedRows !== 1n) return
-      await tx
-        .updateTable('signing_keys')
-        .set({ state: 'current', activated_at: now })
-        .where('state', '=', 'next')
-        .execute()
+      const waiting = await tx.selectFrom('signing_keys').selectAll().where('state', '=', 'next').execute()
+      const own = waiting.filter((row) => this.#open(row) !== undefined).map(({ kid }) => kid)
+      if (own.length > 0)
+        await tx
+          .updateTable('signing_keys')
+          .set({ state: 'current', activated_at: now })
+          .where('kid', 'in', own)
+          .execute()
+      else await this.#make(tx, 'current')
       await this.#make(tx, 'next')
     })
     await this.refresh()
@@ -110,6 +123,7 @@ export class SigningKeys {
       .selectFrom('signing_keys')
       .select('kid')
       .where('state', '=', 'current')
+      .where('kid', '=', this.current.kid)
       .where('activated_at', '<=', now - lifetimeMs)
       .executeTakeFirst()
     if (due) await this.rotate({ kind: 'gateway' })
