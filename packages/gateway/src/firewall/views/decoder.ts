@@ -1,0 +1,11 @@
+/**
+ * Writes text out that is there in another form.
+ * `suspects` MUST be a cheap necessary condition; both MUST be linear in the text and MUST NOT throw. The result is at most as long as
+ * the text, but for NFKC. To add one: a file, and a line in `views.ts`.
+ */
+export interface Decoder {
+  readonly name: string
+  suspects(text: string): boolean
+  /** What the text says, or only the part that was in this form. */
+  decode(text: string): string
+}
