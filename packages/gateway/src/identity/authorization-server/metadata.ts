@@ -14,6 +14,8 @@ export function metadataEndpoints(
   app.get('/.well-known/oauth-authorization-server', (c) =>
     c.json({
       issuer,
+      // Also where no client may use it: the official MCP SDK takes no metadata without one.
+      authorization_endpoint: `${issuer}/oauth/authorize`,
       token_endpoint: `${issuer}/oauth/token`,
       revocation_endpoint: `${issuer}/oauth/revoke`,
       introspection_endpoint: `${issuer}/oauth/introspect`,

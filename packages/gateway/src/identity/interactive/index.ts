@@ -20,7 +20,6 @@ export function interactive(deps: AuthorizeDeps): Extension {
     metadata: () =>
       clients.isEnabled
         ? {
-            authorization_endpoint: `${issuer}/oauth/authorize`,
             response_types_supported: ['code'],
             code_challenge_methods_supported: ['S256'],
             authorization_response_iss_parameter_supported: true,
