@@ -44,8 +44,12 @@ const ClientAuth = z.union([
 const OauthCredential = z.strictObject({
   kind: z.literal('oauth'),
   issuer: z.string().min(1).describe('Issuer of the authorization server: the audience of assertions.'),
-  token_endpoint: Https,
-  revocation_endpoint: Https.optional().describe('RFC 7009. Without one a token can only lapse.'),
+  token_endpoint: Https.optional().describe(
+    'Found by the metadata of the issuer (RFC 8414) unless given; the issuer is then an address.',
+  ),
+  revocation_endpoint: Https.optional().describe(
+    'RFC 7009. Where neither this nor the metadata name one, a token can only lapse.',
+  ),
   client_id: ClientId,
   auth: ClientAuth,
   grant: z

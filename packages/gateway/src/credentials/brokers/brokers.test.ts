@@ -5,7 +5,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, beforeEach, test } from 'node:test'
 import { jwtVerify } from 'jose'
-import type { CredentialConfig, CredentialKind } from '../../config/credential-schema.ts'
+import type { CredentialConfig, CredentialKind, CredentialOf } from '../../config/credential-schema.ts'
 import { CredentialSchema } from '../../config/credential-schema.ts'
 import { Secret } from '../../lib/secret.ts'
 import { Refusal } from '../../model/refusal.ts'
@@ -166,9 +166,33 @@ test('an OAuth client proves itself, asks for this subject alone, and takes its 
     'base64',
   ).toString()
   // RFC 6749 section 2.3.1: both parts in form encoding.
-  assert.equal(decodeURIComponent(basic), `gw:${SECRET}`)
+  assert.equal(basic, `gw:${SECRET}`)
   await brokerFor(oauth).revoke({ ...request(oauth), reference: minted.reference })
   assert.equal(new URLSearchParams(requests[1]?.body).get('token'), 'at-1')
+})
+
+test('endpoints are found by the issuer’s metadata, and metadata of another issuer get no secret', async () => {
+  const { token_endpoint: _, revocation_endpoint: __, ...rest } = configs().oauth as CredentialOf<'oauth'>
+  let issuer = base
+  answer = ({ url }, res) => {
+    const endpoints = { token_endpoint: `${base}/token`, revocation_endpoint: `${base}/revoke` }
+    if (url === '/.well-known/oauth-authorization-server') json(res, 200, { issuer, ...endpoints })
+    else if (url === '/token') json(res, 200, { access_token: 'at-1', token_type: 'Bearer', expires_in: 120 })
+    else res.writeHead(200).end()
+  }
+  const { reference } = await mint(rest)
+  await brokerFor(rest).revoke({ ...request(rest), reference })
+  assert.deepEqual(
+    requests.map(({ url }) => url).filter((url) => !url.startsWith('/.well-known')),
+    ['/token', '/revoke'],
+  )
+  requests.length = 0
+  issuer = 'https://attacker.example'
+  await assert.rejects(mint(rest), Refusal)
+  assert.deepEqual(
+    requests.map(({ url }) => url),
+    ['/.well-known/oauth-authorization-server'],
+  )
 })
 
 test('a subject cannot widen a scope, end a policy or climb a path', async () => {

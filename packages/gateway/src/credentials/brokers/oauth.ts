@@ -23,8 +23,8 @@ export function oauthBroker(deps: BrokerDeps): Broker<'oauth'> {
     async mint(request) {
       const { config, server, signal } = request
       const auth = await clientAuth(deps, server, config.auth)
-      const [as, client] = sides(config)
       const answer = await asking(server, 'the authorization server', async () => {
+        const [as, client] = await sides(config, signal)
         const [grant, parameters] = await asked(deps, request)
         const options = requestOptions(signal)
         const response = await oauth.genericTokenEndpointRequest(as, client, auth, grant, parameters, options)
@@ -39,9 +39,9 @@ export function oauthBroker(deps: BrokerDeps): Broker<'oauth'> {
     async revoke({ config, server, reference, signal }) {
       // Nothing was ever minted under this lease, as far as anyone knows; what the other side may have made lapses there.
       if (reference === undefined) return
-      if (config.revocation_endpoint === undefined) throw new CannotRevoke()
       const auth = await clientAuth(deps, server, config.auth)
-      const [as, client] = sides(config)
+      const [as, client] = await asking(server, 'the authorization server', () => sides(config, signal))
+      if (as.revocation_endpoint === undefined) throw new CannotRevoke()
       await asking(server, 'the authorization server', async () => {
         const response = await oauth.revocationRequest(as, client, auth, reference, requestOptions(signal))
         await oauth.processRevocationResponse(response)
@@ -67,14 +67,22 @@ async function asked(deps: BrokerDeps, request: MintRequest<'oauth'>): Promise<[
   return ['refresh_token', parameters]
 }
 
-const sides = (config: Config): [oauth.AuthorizationServer, oauth.Client] => [
-  {
-    issuer: config.issuer,
-    token_endpoint: config.token_endpoint,
-    ...(config.revocation_endpoint === undefined ? {} : { revocation_endpoint: config.revocation_endpoint }),
-  },
-  { client_id: config.client_id },
-]
+/** @throws when the metadata (RFC 8414) are of another issuer, so that no secret goes where they would lead (mix-up) */
+async function sides(
+  config: Config,
+  signal: AbortSignal,
+): Promise<[oauth.AuthorizationServer, oauth.Client]> {
+  const { issuer, token_endpoint, revocation_endpoint } = config
+  const found = token_endpoint === undefined ? await discovered(issuer, signal) : { issuer, token_endpoint }
+  const as = revocation_endpoint === undefined ? found : { ...found, revocation_endpoint }
+  return [as, { client_id: config.client_id }]
+}
+
+async function discovered(issuer: string, signal: AbortSignal): Promise<oauth.AuthorizationServer> {
+  const expected = new URL(issuer)
+  const options = { algorithm: 'oauth2', ...requestOptions(signal) } as const
+  return await oauth.processDiscoveryResponse(expected, await oauth.discoveryRequest(expected, options))
+}
 
 const requestOptions = (signal: AbortSignal) => ({
   [oauth.customFetch]: outboundFetch,
@@ -88,10 +96,23 @@ async function clientAuth(
   server: string,
   auth: ClientAuthConfig,
 ): Promise<oauth.ClientAuth> {
-  if ('secret' in auth) return oauth.ClientSecretBasic((await deps.secret(server, auth.secret)).reveal())
+  if ('secret' in auth) return basic((await deps.secret(server, auth.secret)).reveal())
   const key = await privateKey(deps, server, auth)
   return oauth.PrivateKeyJwt(auth.kid === undefined ? key : { key, kid: auth.kid })
 }
+
+/**
+ * RFC 6749 section 2.3.1, in the form encoding of its appendix B. The library's own also escapes `-`, `_`, `.` and `*`, which servers that
+ * do not decode take for a wrong secret.
+ */
+const basic =
+  (secret: string): oauth.ClientAuth =>
+  (_as, { client_id }, _body, headers) => {
+    const pair = `${formEncoded(client_id)}:${formEncoded(secret)}`
+    headers.set('authorization', `Basic ${Buffer.from(pair).toString('base64')}`)
+  }
+
+const formEncoded = (text: string): string => new URLSearchParams([['', text]]).toString().slice(1)
 
 /** @throws Refusal CREDENTIAL_UNAVAILABLE, which does not quote what was no key */
 export async function privateKey(
