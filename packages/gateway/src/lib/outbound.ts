@@ -1,4 +1,5 @@
 import { lookup as systemLookup } from 'node:dns'
+import type { LookupFunction } from 'node:net'
 import { BlockList, isIP } from 'node:net'
 import { Agent, type Dispatcher, request } from 'undici'
 
@@ -74,19 +75,27 @@ export function isPublicAddress(address: string): boolean {
 }
 
 const configured = new Agent({ connect: { timeout: TIMEOUT_MS }, connections: 32 })
+/**
+ * A lookup that yields public addresses alone; a name with any other is refused whole. What is checked here is what the socket connects to,
+ * so a name that resolves to something else a moment later (DNS rebinding) gains nothing.
+ */
+export const publicOnly =
+  (resolve: typeof systemLookup): LookupFunction =>
+  (hostname, options, callback) => {
+    resolve(hostname, { ...options, all: true }, (error, addresses) => {
+      if (error) return callback(error, [])
+      const isAllowed = addresses.length > 0 && addresses.every(({ address }) => isPublicAddress(address))
+      if (!isAllowed) return callback(new OutboundFailed('its address is not public'), [])
+      callback(null, addresses)
+    })
+  }
+
 /** Checks the address that is really connected to, so that a name cannot resolve to another one afterwards. */
 const stranger = new Agent({
   connections: 8,
   connect: {
     timeout: TIMEOUT_MS,
-    lookup(hostname, options, callback) {
-      systemLookup(hostname, { ...options, all: true }, (error, addresses) => {
-        if (error) return callback(error, [])
-        const isAllowed = addresses.length > 0 && addresses.every(({ address }) => isPublicAddress(address))
-        if (!isAllowed) return callback(new OutboundFailed('its address is not public'), [])
-        callback(null, addresses)
-      })
-    },
+    lookup: publicOnly(systemLookup),
   },
 })
 

@@ -328,6 +328,35 @@ test('an assertion that is not exactly right gets no token', async () => {
   assert.equal((await token(who)).status, 200)
 })
 
+test('clocks may differ by half a minute, either way, and by no more', async () => {
+  const who = await enrolled()
+  const at = seconds()
+  for (const [change, code] of [
+    [{ exp: at - 29 }, undefined],
+    [{ exp: at - 30 }, 'ASSERTION_INVALID'],
+    [{ exp: at + 90 }, undefined],
+    [{ exp: at + 91 }, 'ASSERTION_INVALID'],
+    [{ iat: at + 30 }, undefined],
+    [{ iat: at + 31 }, 'ASSERTION_INVALID'],
+    [{ nbf: at + 30 }, undefined],
+    [{ nbf: at + 31 }, 'ASSERTION_INVALID'],
+  ] as const) {
+    const answer = await token(who, { assertion: assertionOf(who, change) })
+    assert.equal(answer.status === 200 ? undefined : codeOf(answer), code, JSON.stringify(change))
+  }
+})
+
+test('an oversized or nested assertion is refused before its signature is looked at', async () => {
+  const who = await enrolled()
+  for (const assertion of [
+    assertionOf(who, { padding: 'x'.repeat(8192) }),
+    assertionOf(who, { padding: JSON.parse(`${'['.repeat(1000)}${']'.repeat(1000)}`) }),
+    `${assertionOf(who)}.${assertionOf(who)}`,
+    Buffer.from(assertionOf(who)).toString('base64url'),
+  ])
+    assert.equal(codeOf(await token(who, { assertion })), 'ASSERTION_INVALID')
+})
+
 test('an assertion and a proof are each good once', async () => {
   const who = await enrolled()
   const assertion = assertionOf(who)

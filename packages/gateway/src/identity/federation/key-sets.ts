@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import type { JWK } from 'jose'
 import { z } from 'zod'
 import type { KeySource } from '../../config/trust-schema.ts'
+import type { OutboundRequest } from '../../lib/outbound.ts'
 import { OutboundFailed, outbound } from '../../lib/outbound.ts'
 import { parseStrict } from '../../lib/strict-json.ts'
 import { refuse } from '../../model/refusal.ts'
@@ -99,12 +100,14 @@ export class KeySets {
     )
     // Mix-up: a document for another issuer says nothing about this one (OpenID Connect Discovery section 4.3).
     if (document.issuer !== discover) throw new OutboundFailed('its document names another issuer')
-    return readKeySet(await get(document.jwks_uri), use)
+    // The operator wrote down the issuer; where else its document leads is the issuer's word, which must not reach what is inside.
+    const isIts = new URL(document.jwks_uri).origin === new URL(discover).origin
+    return readKeySet(await get(document.jwks_uri, isIts ? 'configured' : 'stranger'), use)
   }
 }
 
-async function get(url: string): Promise<string> {
-  const { status, text } = await outbound({ url, origin: 'configured', maxBytes: MAX_BYTES })
+async function get(url: string, origin: OutboundRequest['origin'] = 'configured'): Promise<string> {
+  const { status, text } = await outbound({ url, origin, maxBytes: MAX_BYTES })
   if (status !== 200) throw new OutboundFailed(`it answered with status ${status}`)
   return text
 }
