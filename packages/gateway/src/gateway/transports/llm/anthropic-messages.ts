@@ -148,6 +148,7 @@ class MessageReader implements StreamReader {
   readonly #held = new Held()
   readonly #open = new Map<number, Whole | 'text'>()
   readonly #last = new Map<string, TreeObject>()
+  #started = false
   #next = 0
   #kept = 0
   #removed = 0
@@ -157,9 +158,12 @@ class MessageReader implements StreamReader {
   }
 
   async event(event: SseEvent, data: TreeObject): Promise<string[]> {
-    if (data.type === 'message_start' && isTree(data.message)) {
-      const changed = await settle(data.message, this.#judge)
-      return [emitted(event, data, this.#judge.inspect(data, new Set([data.message])) || changed)]
+    if (data.type === 'message_start') {
+      const content = isTree(data.message) ? listOf(data.message.content) : []
+      // Blocks given here would shift the numbers of those that follow.
+      if (this.#started || content.length > 0) throw unreadable('a message that begins in an unknown way')
+      this.#started = true
+      return [emitted(event, data, this.#judge.inspect(data))]
     }
     if (data.type === 'content_block_start') return this.#start(event, data)
     if (data.type === 'content_block_delta') return this.#delta(event, data)

@@ -180,6 +180,8 @@ class ChatReader implements StreamReader {
     if (choice === undefined)
       return [emitted(event, data, this.#judge.inspect(data, new Set()) || rewrittenAlready)]
     if (!isTree(choice) || !Number.isInteger(choice.index)) throw unreadable('a choice without a number')
+    // The official client would put these in the place of what the deltas gave.
+    if ('message' in choice || 'text' in choice) throw unreadable('a choice that is whole, in a stream')
     const index = choice.index as number
     const delta = isTree(choice.delta) ? choice.delta : {}
     const finish = choice.finish_reason ?? null
