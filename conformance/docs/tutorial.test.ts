@@ -1,28 +1,9 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { test } from 'node:test'
-import { blocksOf, missingIn, Reader } from '../support/documents.ts'
+import { follow, freePort, missingIn } from '../support/documents.ts'
 
 const skip = process.platform === 'win32' ? 'the documents are written for a POSIX shell' : false
-
-/** The port that the system gives, or the one asked for; undefined when it is taken. */
-async function freePort(wanted = 0): Promise<number | undefined> {
-  const server = createServer()
-  const { promise, resolve } = Promise.withResolvers<number | undefined>()
-  server.once('error', () => resolve(undefined))
-  server.listen(wanted, '127.0.0.1', () => resolve((server.address() as { port: number }).port))
-  const port = await promise
-  await new Promise((closed) => server.close(closed))
-  return port
-}
-
-async function follow(markdown: string, atLeast: number): Promise<void> {
-  const blocks = blocksOf(markdown)
-  assert.ok(blocks.length >= atLeast, `only ${blocks.length} blocks are marked as run`)
-  await using reader = new Reader()
-  for (const block of blocks) await reader.do(block)
-}
 
 test('the README does what it says', { skip }, async (t) => {
   if ((await freePort(7770)) === undefined) return t.skip('the standard port is in use')

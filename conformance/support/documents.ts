@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
 
@@ -91,4 +92,23 @@ export class Reader implements AsyncDisposable {
     }
     rmSync(this.#dir, { recursive: true, force: true })
   }
+}
+
+/** The port that the system gives, or the one asked for; undefined when it is taken. */
+export async function freePort(wanted = 0): Promise<number | undefined> {
+  const server = createServer()
+  const { promise, resolve } = Promise.withResolvers<number | undefined>()
+  server.once('error', () => resolve(undefined))
+  server.listen(wanted, '127.0.0.1', () => resolve((server.address() as { port: number }).port))
+  const port = await promise
+  await new Promise((closed) => server.close(closed))
+  return port
+}
+
+/** Does what a document says, from the first block to the last. */
+export async function follow(markdown: string, atLeast: number): Promise<void> {
+  const blocks = blocksOf(markdown)
+  if (blocks.length < atLeast) throw new Error(`only ${blocks.length} blocks are marked as run`)
+  await using reader = new Reader()
+  for (const block of blocks) await reader.do(block)
 }
