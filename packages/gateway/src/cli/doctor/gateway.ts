@@ -5,6 +5,7 @@ interface Status {
   readonly url: string
   readonly pid: number
   readonly locks: number
+  readonly reviews: readonly string[]
   readonly log: { readonly size: number }
   readonly policies: { readonly dormant: readonly string[] }
   readonly servers: readonly { readonly name: string; readonly met: boolean }[]
@@ -49,6 +50,22 @@ export const locks: Check = {
     return status.locks === 0
       ? { status: 'ok', saw: 'none in force' }
       : { status: 'warn', saw: `${status.locks} in force`, fix: 'ostiary lock list' }
+  },
+}
+
+/** Ahead of the day on which these agents get nothing new any more. */
+export const reviews: Check = {
+  id: 'reviews',
+  async run(context) {
+    const status = await statusOf(context)
+    if (!status) return { status: 'warn', saw: 'not known while the gateway is not running' }
+    return status.reviews.length === 0
+      ? { status: 'ok', saw: 'none is due within 14 days, and no sponsor has left' }
+      : {
+          status: 'warn',
+          saw: `${status.reviews.join(', ')}: the review is due, or the sponsor has left`,
+          fix: 'ostiary agent review',
+        }
   },
 }
 

@@ -1,8 +1,17 @@
 import type { Check } from './check.ts'
 import { configuration } from './configuration.ts'
-import { gateway, locks, policies, servers } from './gateway.ts'
+import { gateway, locks, policies, reviews, servers } from './gateway.ts'
 import { log } from './log.ts'
 import { privateFolder } from './private-folder.ts'
 
 /** Every check, in the order in which they are shown. */
-export const CHECKS: readonly Check[] = [configuration, privateFolder, gateway, servers, policies, locks, log]
+export const CHECKS: readonly Check[] = [
+  configuration,
+  privateFolder,
+  gateway,
+  servers,
+  policies,
+  locks,
+  reviews,
+  log,
+]
