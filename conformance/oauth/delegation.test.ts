@@ -93,6 +93,28 @@ test('a sub-agent works with its part of the task, and the record names everybod
   assert.deepEqual(intent?.actor.for?.length, 1)
 })
 
+test('who may hand a task to an agent does not get everything that agent may do', async () => {
+  await using lead = await open()
+  await using helper = await handOn(lead)
+  await assert.rejects(helper.agent.openTask({ template: 'alone' }), { code: 'INSTANCE_CONFINED' })
+  await using whole = await RawClient.open(await gateway.enrol('helper'), 'alone', '/mcp/ehr')
+  assert.ok(whole.task)
+})
+
+test('a locked agent opens no task at the token endpoint and hands none on', async () => {
+  await using lead = await open()
+  const { lock } = await gateway.control<{ lock: { id: string } }>('POST', '/locks', {
+    scope: 'agent',
+    target: 'lead',
+    why: 'test',
+  })
+  try {
+    await assert.rejects(handOn(lead), { code: 'LOCKED' })
+  } finally {
+    await gateway.control('POST', `/locks/${lock.id}/lift`)
+  }
+})
+
 test('a sub-agent cannot get more than the task that hands it on', async () => {
   await using lead = await open()
   for (const part of [

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, test } from 'node:test'
 import * as client from 'openid-client'
+import { proofBy, proofClaims, signJws, testKey } from '../../packages/gateway/src/identity/testing.ts'
 import { BrowserSession } from '../support/browser-session.ts'
 import type { GuardedGateway } from '../support/gateway.ts'
 import { startGuarded } from '../support/gateway.ts'
@@ -325,8 +327,57 @@ test('a client that can prove no key gets a bearer only where an operator allowe
     '/agents/desk/history?count=10',
   )
   assert.equal(entries.find(({ type }) => type === 'call.intent')?.actor.binding, 'bearer')
+  const open = await fetch(`${gateway.url}/v1/tasks`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${tokens.access_token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ template: 'desk' }),
+  })
+  assert.match(await open.text(), /BEARER_CONFINED/, 'a bearer opens another task')
   await gateway.control('POST', '/agents/desk/bearer', { allow: false })
+  const refresh = () => client.refreshTokenGrant(config, tokens.refresh_token ?? '')
+  await assert.rejects(refresh(), (error: { cause?: unknown }) =>
+    JSON.stringify(error.cause ?? error).includes('BEARER_REFUSED'),
+  )
   assert.equal((await call()).status, 401)
+})
+
+test('a client that a person let act in one task opens no other without asking them', async () => {
+  const browser = await signedIn()
+  const config = await discover()
+  const key = testKey()
+  const { url, verifier } = await asked(config)
+  const back = await consent(browser, url)
+  const post = async (form: Record<string, string>) => {
+    const htu = `${gateway.url}/oauth/token`
+    const answer = await fetch(htu, {
+      method: 'POST',
+      headers: { dpop: proofBy(key, proofClaims({ htu })) },
+      body: new URLSearchParams(form),
+    })
+    return (await answer.json()) as { access_token?: string; reason?: { code: string } }
+  }
+  const got = await post({
+    grant_type: 'authorization_code',
+    code: back.searchParams.get('code') ?? '',
+    redirect_uri: CALLBACK,
+    client_id: clientId,
+    code_verifier: verifier,
+  })
+  assert.ok(got.access_token)
+  const { instances } = await gateway.control<{ instances: { id: string; keys: { jkt: string }[] }[] }>(
+    'GET',
+    '/agents/desk',
+  )
+  const id = instances.find(({ keys }) => keys.some(({ jkt }) => jkt === key.jkt))?.id ?? ''
+  const now = Math.floor(Date.now() / 1000)
+  const claims = { iss: id, sub: id, aud: gateway.url, iat: now, exp: now + 60, jti: randomUUID() }
+  const more = await post({
+    grant_type: 'client_credentials',
+    client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+    client_assertion: signJws(key, { typ: 'JWT' }, claims),
+    authorization_details: JSON.stringify([{ type: 'urn:ostiary:task:v1', template: 'desk' }]),
+  })
+  assert.equal(more.reason?.code, 'INSTANCE_CONFINED')
 })
 
 test('a client may register itself only where that is switched on, and never with a secret or a foreign redirect', async () => {

@@ -146,6 +146,13 @@ test('roles follow the claims at the next sign-in, and open sessions end', async
   }
 })
 
+test('an account of the provider has no way in that outlives what the provider says of it', async () => {
+  const { browser } = await signIn('ann')
+  const passkey = await browser.post('/operators/passkeys/options', {})
+  assert.match(await passkey.text(), /SIGN_IN_BY_PROVIDER/)
+  await assert.rejects(gateway.control('POST', '/operators/ann@example.org/link'), /provider/)
+})
+
 test('an account with somebody else’s name is not them, and an address nobody confirmed is nobody', async () => {
   await signIn('ann')
   for (const login of ['eve', 'sam']) {

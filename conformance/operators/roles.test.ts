@@ -87,6 +87,7 @@ test('an operator runs the gateway but manages no people, revokes nothing and li
     ['/operators', { name: 'mallory', roles: ['security-officer'] }],
     ['/operators/op/roles', { roles: ['security-officer'] }],
     ['/agents/bot/revoke', {}],
+    ['/agents/bot/resume', {}],
     ['/agents/bot/bearer', { allow: true }],
     ['/locks/x/lift', {}],
   ] as const) {

@@ -1,6 +1,7 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
 import type { MaybePromise } from '../gateway/exchange.ts'
+import { actorOf } from '../gateway/stages/record.ts'
 import { contentDigest } from '../gateway/transports/mcp/receive.ts'
 import type { Budgets } from '../grants/budgets.ts'
 import type { Tasks } from '../grants/tasks.ts'
@@ -76,7 +77,7 @@ export function agentApi(deps: AgentApiDeps): Hono {
     const { task, lineage } = session
     const lock = deps.locks.stops({ agent, instance, task, lineage, chain, server: '', tool: undefined })
     if (lock) {
-      const actor = { kind: 'agent', agent, instance } as const
+      const actor = actorOf(session.principal)
       await deps.recorder.append({ type: 'task.refused', actor, data: { code: 'LOCKED', lock: lock.id } })
       throw new Refusal(lockReason(lock))
     }
@@ -84,6 +85,7 @@ export function agentApi(deps: AgentApiDeps): Hono {
   }
 
   const own = async (id: string, session: TokenSession): Promise<Task> => {
+    assertAbout(session, id)
     const task = await deps.tasks.get(id.slice(0, 40))
     // Another instance's task is as unknown as one that never was.
     if (!task || task.instance !== session.principal.instance)
@@ -96,6 +98,7 @@ export function agentApi(deps: AgentApiDeps): Hono {
     const session = await caller(c.req.raw, body)
     const input = OpenTask.safeParse(parseStrict(body).value)
     if (!input.success) refuse('TASK_INPUT_INVALID', { detail: z.prettifyError(input.error).slice(0, 300) })
+    assertAbout(session, undefined)
     const { task, grant } = await deps.tasks.open(session.principal, input.data)
     return c.json(opened(deps.issuer, task, grant), 201)
   })
@@ -117,6 +120,7 @@ export function agentApi(deps: AgentApiDeps): Hono {
     const session = await caller(c.req.raw, body)
     const input = StepUp.safeParse(parseStrict(body).value)
     if (!input.success) refuse('TASK_INPUT_INVALID', { detail: 'it needs `template` and nothing else' })
+    assertAbout(session, c.req.param('id'))
     const { task, grant } = await deps.tasks.widen(
       session.principal,
       c.req.param('id').slice(0, 40),
@@ -129,11 +133,15 @@ export function agentApi(deps: AgentApiDeps): Hono {
     const body = new Uint8Array(await c.req.arrayBuffer())
     const session = await caller(c.req.raw, body)
     const task = await own(c.req.param('id'), session)
-    const { agent, instance } = session.principal
-    const closed = await deps.tasks.close(task.id, 'completed', { kind: 'agent', agent, instance })
+    const closed = await deps.tasks.close(task.id, 'completed', actorOf(session.principal))
     return c.json({ task: taskView(closed), end: closed.end })
   })
   return app
+}
+
+/** A token that is bound to no key is good for its own task and nothing beside it. @throws Refusal BEARER_CONFINED */
+function assertAbout({ principal, task }: TokenSession, id: string | undefined): void {
+  if (principal.binding === 'bearer' && task !== id) refuse('BEARER_CONFINED')
 }
 
 export const taskView = (task: Task) => ({

@@ -9,7 +9,7 @@ const RULES: readonly Rule[] = [
   ['GET', /^\/operators(\/|$)/, 'manage-people'],
   ['GET', /^\/(status|agents|reviews|tasks|leases|tools|locks|secrets|proposals)(\/|$)/, 'read'],
   ['POST', /^\/policy\/explain$/, 'read'],
-  ['POST', /^\/agents\/[^/]+\/(revoke|bearer)$/, 'secure'],
+  ['POST', /^\/agents\/[^/]+\/(revoke|resume|bearer)$/, 'secure'],
   ['POST', /^\/instances\/[^/]+\/revoke$/, 'secure'],
   ['POST', /^\/sponsors\/left$/, 'secure'],
   // Stopping is the safe side, so whoever runs the gateway may; letting go on is not.

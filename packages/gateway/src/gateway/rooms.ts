@@ -22,9 +22,11 @@ import { ReplayWindow } from '../identity/replay.ts'
 import { Outbox } from '../identity/signals/index.ts'
 import { Tokens } from '../identity/tokens.ts'
 import type { Clock } from '../lib/clock.ts'
+import { idsOf } from '../model/lineage.ts'
+import { Refusal } from '../model/refusal.ts'
 import type { Task } from '../model/task.ts'
 import { Duties } from '../oversight/duties.ts'
-import { Locks } from '../oversight/locks.ts'
+import { Locks, lockReason } from '../oversight/locks.ts'
 import { Registry } from '../registry/tools.ts'
 import type { Bus } from '../store/bus.ts'
 import type { Store } from '../store/store.ts'
@@ -107,23 +109,46 @@ export function furnish({ log, store, bus, clock, config, stop, onSecrets, onAla
     ...common,
     budgets,
     templates: () => config().config.tasks,
-    mayStart: (agent) => agents.mayStart(agent),
+    async mayStart({ agent, instance }, within) {
+      const task = typeof within === 'object' ? within : undefined
+      const lock = locks.view.stops({
+        agent,
+        instance,
+        task: task?.id,
+        lineage: task ? idsOf(task.lineage) : [],
+        server: '',
+        tool: undefined,
+      })
+      if (lock) throw new Refusal(lockReason(lock))
+      if (within === undefined) await instances.mayOpen(instance)
+      await agents.mayStart(agent)
+    },
     async onEnd(task, end) {
       tokens.drop({ task: task.id })
-      await statuses.revoke(task.id)
-      await outbox.taskEnded(task, end)
-      await stop({ task: task.id, end })
-      await instances.endMadeFor(task.id)
-      return await leases.close(task.id)
+      // What stops comes first and is tried in any case; telling others may fail.
+      const stopped = await Promise.allSettled([stop({ task: task.id, end })])
+      const [over, ...told] = await Promise.allSettled([
+        leases.close(task.id),
+        instances.endMadeFor(task.id),
+        statuses.revoke(task.id),
+        outbox.taskEnded(task, end),
+      ])
+      const failed = [...stopped, over, ...told].find((result) => result.status === 'rejected')
+      if (failed) throw failed.reason
+      return over.status === 'fulfilled' && over.value
     },
   })
   const instances: Instances = new Instances({
     ...common,
     async onRevoked(instance) {
-      await tokens.revoke({ instance })
-      await stop({ instance })
-      await outbox.instanceRevoked(instance)
-      await tasks.closeWhere((task) => task.instance === instance, 'revoked', gateway)
+      const done = await Promise.allSettled([
+        tokens.revoke({ instance }),
+        stop({ instance }),
+        tasks.closeWhere((task) => task.instance === instance, 'revoked', gateway),
+        outbox.instanceRevoked(instance),
+      ])
+      const failed = done.find((result) => result.status === 'rejected')
+      if (failed) throw failed.reason
     },
   })
   const agents: Agents = new Agents({

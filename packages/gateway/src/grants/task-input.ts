@@ -3,7 +3,8 @@ import { refuse } from '../model/refusal.ts'
 import type { Vouched } from '../model/task.ts'
 
 /** Who opens a task: verified, never taken from the request. */
-export type Opener = Pick<Principal, 'agent' | 'agentName' | 'instance' | 'sponsor'>
+export type Opener = Pick<Principal, 'agent' | 'agentName' | 'instance' | 'sponsor'> &
+  Partial<Pick<Principal, 'binding'>>
 
 export interface OpenInput {
   readonly template: string

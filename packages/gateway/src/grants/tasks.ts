@@ -39,8 +39,11 @@ interface TaskDeps {
   readonly clock: Clock
   readonly budgets: Budgets
   templates(): Templates
-  /** @throws Refusal when the agent may not start anything new: its review is overdue, or its sponsor has left */
-  mayStart(agent: string): Promise<void>
+  /**
+   * @param within the task that something new would belong to; undefined where an instance opens one by its own right
+   * @throws Refusal when nothing new may start: a lock, an overdue review, a sponsor who has left, an instance that is confined to its task
+   */
+  mayStart(who: Pick<Principal, 'agent' | 'instance'>, within: Task | 'sign-in' | undefined): Promise<void>
   /**
    * Ends what the task holds: tokens in memory, open calls, child processes, leases. Awaited before a close is answered.
    * @returns false while a credential may still be good
@@ -94,7 +97,7 @@ export class Tasks {
   /** @param signedIn the person, when it was them who let the agent act. @throws Refusal TASK_TEMPLATE_UNKNOWN, TASK_INPUT_INVALID, AGENT_* */
   async open(opener: Opener, input: OpenInput, signedIn?: string): Promise<{ task: Task; grant: Grant }> {
     const template = await this.#template(opener, input.template)
-    await this.#d.mayStart(opener.agent)
+    await this.#d.mayStart(opener, signedIn === undefined ? undefined : 'sign-in')
     this.#assertRoom(opener.instance)
     const now = this.#d.clock.now()
     const id = newId('tsk', now)
@@ -152,10 +155,12 @@ export class Tasks {
     to: Opener,
     request: ChildRequest & { readonly purpose?: string | undefined },
   ): Promise<{ task: Task; grant: Grant }> {
-    await this.#d.mayStart(to.agent)
+    const whole = this.live(parentId)
+    if (whole?.task.instance !== by.instance) return refuse('TASK_UNKNOWN', { task: parentId.slice(0, 40) })
+    for (const each of [by, to]) await this.#d.mayStart(each, whole.task)
     this.#assertRoom(to.instance)
     const parent = this.live(parentId)
-    if (parent?.task.instance !== by.instance) return refuse('TASK_UNKNOWN', { task: parentId.slice(0, 40) })
+    if (!parent) return refuse('TASK_UNKNOWN', { task: parentId.slice(0, 40) })
     const now = this.#d.clock.now()
     const id = newId('tsk', now)
     const { agentName } = to
@@ -215,7 +220,7 @@ export class Tasks {
       refuse('STEP_UP_NOT_ALLOWED', { template: task.template, wanted: templateName.slice(0, 60) })
     }
     const template = await this.#template(opener, templateName)
-    await this.#d.mayStart(opener.agent)
+    await this.#d.mayStart(opener, task)
     const grant = widened(before.grant, template, task.subject)
     await this.#d.recorder.append({
       type: 'grant.widened',
@@ -468,10 +473,15 @@ export class Tasks {
   }
 }
 
-const actorOf = ({ agent, instance }: Pick<Opener, 'agent' | 'instance'>): LogActor => ({
+const actorOf = ({
+  agent,
+  instance,
+  binding = 'dpop',
+}: Pick<Opener, 'agent' | 'instance' | 'binding'>): LogActor => ({
   kind: 'agent',
   agent,
   instance,
+  ...(binding === 'dpop' ? {} : { binding }),
 })
 
 /** A paused task is not idle: it may not be used. */

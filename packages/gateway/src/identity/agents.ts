@@ -93,6 +93,9 @@ export class Agents {
   async changeSponsor(name: string, sponsor: string, by: LogActor): Promise<AgentRow> {
     const agent = await this.#standing(name)
     checkAgent({ name, sponsor, purpose: agent.purpose })
+    // Naming the one who left again would undo that they left.
+    if (agent.sponsor_left_at !== null && sponsor.trim().toLowerCase() === agent.sponsor.trim().toLowerCase())
+      refuse('AGENT_SPONSOR_LEFT', { agent: name, sponsor: agent.sponsor })
     await this.#d.recorder.append({
       type: 'agent.changed',
       actor: by,
@@ -115,8 +118,13 @@ export class Agents {
     const agent = await this.#standing(name)
     const data = { agent: agent.id, name, bearer: isAllowed }
     await this.#d.recorder.append({ type: 'agent.changed', actor: by, data })
-    if (!isAllowed) await this.#d.onBearerForbidden(agent.id)
-    return await this.#update(agent, { bearer: isAllowed ? 1 : 0 })
+    const changed = await this.#update(agent, { bearer: isAllowed ? 1 : 0 })
+    // Afterwards, so that one issued at this moment is either found here or refused for the new state.
+    if (!isAllowed) {
+      await this.#d.onBearerForbidden(agent.id)
+      await this.#d.bus.publish({ topic: 'agent', id: agent.id })
+    }
+    return changed
   }
 
   /** A person left: their agents get no new task until somebody else answers for them. @returns how many there are */

@@ -270,13 +270,18 @@ export class Instances {
 
   /**
    * The instance must take a new key before `until`; until then the present one is good. Its tokens end with it.
-   * @throws Refusal INSTANCE_UNKNOWN
+   * @throws Refusal INSTANCE_UNKNOWN, INSTANCE_REVOKED, AGENT_*, or REQUEST_MALFORMED where there is no key to replace
    */
   async requireRotation(id: string, until: number, by: LogActor): Promise<void> {
     const known = await this.find(id)
     if (!known) return refuse('INSTANCE_UNKNOWN', { instance: id.slice(0, 40) })
     assertActive(known)
-    const jkts = known.keys.filter(({ state }) => state === 'active').map(({ jkt }) => jkt)
+    const inForce = known.keys.filter(({ state }) => state === 'active' || state === 'due')
+    // A certificate is renewed by its issuer, and a bearer has no key: to stop one of these, revoke it.
+    if (inForce.length === 0)
+      return refuse('REQUEST_MALFORMED', { detail: 'the instance has no key that it could replace' })
+    // One that is due later is due now; one that is due sooner stays so.
+    const jkts = inForce.filter(({ notAfter = Infinity }) => notAfter > until).map(({ jkt }) => jkt)
     if (jkts.length === 0) return
     await this.#d.recorder.append({
       type: 'key.due',
@@ -288,7 +293,7 @@ export class Instances {
         .updateTable('instance_keys')
         .set({ state: 'due', not_after: until })
         .where('jkt', 'in', jkts)
-        .where('state', '=', 'active')
+        .where('state', 'in', ['active', 'due'])
         .execute()
       await tx
         .updateTable('tokens')
@@ -317,6 +322,19 @@ export class Instances {
       .execute()
     for (const { instance_id } of rows)
       await this.requireRotation(instance_id, now + DAY_MS, { kind: 'gateway' })
+  }
+
+  /**
+   * An instance that was made for one task, by who handed it on or by the person who signed in, opens no other: else whoever may hand a
+   * task to an agent would have everything that agent may do. @throws Refusal INSTANCE_CONFINED
+   */
+  async mayOpen(id: string): Promise<void> {
+    const row = await this.#d.store.db
+      .selectFrom('instances')
+      .select(['method', 'parent_task'])
+      .where('id', '=', id)
+      .executeTakeFirst()
+    if (row?.parent_task !== null || row.method === 'sign-in') refuse('INSTANCE_CONFINED')
   }
 
   /** Final. @throws Refusal INSTANCE_UNKNOWN */

@@ -68,7 +68,7 @@ export class Tokens {
 
   /**
    * A new token for an instance that may still act, bound to a key that is good for as long as the token.
-   * @throws Refusal AGENT_SUSPENDED, AGENT_REVOKED, INSTANCE_REVOKED, PROOF_KEY_MISMATCH or TOO_MANY
+   * @throws Refusal AGENT_SUSPENDED, AGENT_REVOKED, INSTANCE_REVOKED, BEARER_REFUSED, PROOF_KEY_MISMATCH or TOO_MANY
    */
   async issue(input: NewToken): Promise<string> {
     const token = mintToken()
@@ -224,13 +224,15 @@ async function assertMayHold(tx: Tx, principal: Principal, expiresAt: number, no
     .selectFrom('instance_keys')
     .innerJoin('instances', 'instances.id', 'instance_keys.instance_id')
     .innerJoin('agents', 'agents.id', 'instances.agent_id')
-    .select(['agents.status as agent', 'instances.status as instance', 'state', 'not_after'])
+    .select(['agents.status as agent', 'instances.status as instance', 'bearer', 'state', 'not_after'])
     .where('jkt', '=', principal.jkt)
     .where('instance_id', '=', principal.instance)
     .executeTakeFirst()
   if (holder?.instance !== 'active') return refuse('INSTANCE_REVOKED')
   if (holder.agent === 'suspended') refuse('AGENT_SUSPENDED', { agent: principal.agentName })
   if (holder.agent === 'revoked') refuse('AGENT_REVOKED', { agent: principal.agentName })
+  if (principal.binding === 'bearer' && holder.bearer !== 1)
+    refuse('BEARER_REFUSED', { agent: principal.agentName })
   if (holder.state === 'revoked' || (holder.not_after ?? expiresAt) < expiresAt) refuse('PROOF_KEY_MISMATCH')
   const { held } = await tx
     .selectFrom('tokens')

@@ -133,10 +133,20 @@ export const REASONS = {
     'The review of the agent {agent} is overdue, so it may start nothing new.',
     'Look at what it may do and did, then: `ostiary agent review {agent}`.',
   ],
+  INSTANCE_CONFINED: [
+    403,
+    'This instance exists for one task and may open no other.',
+    'What it needs more has to come from whoever handed it the task, or from the person who signed in.',
+  ],
   BEARER_REFUSED: [
     401,
     'The agent {agent} may not hold a token that is bound to no key.',
     'Send a `DPoP` proof; for a client that cannot: `ostiary agent bearer {agent} allow`.',
+  ],
+  BEARER_CONFINED: [
+    403,
+    'A token that is bound to no key is good for its own task and nothing beside it.',
+    'Use a client that proves a key by DPoP or mTLS.',
   ],
   FEDERATION_UNTRUSTED: [
     401,
@@ -254,6 +264,11 @@ export const REASONS = {
     403,
     '{operator} has asked for this already, and it takes two.',
     'Another security officer has to confirm it.',
+  ],
+  SIGN_IN_BY_PROVIDER: [
+    403,
+    '{operator} signs in through the organisation’s provider and in no other way.',
+    'Sign in there: it decides which roles the account has now.',
   ],
   // locks
   LOCKED: [

@@ -82,6 +82,7 @@ const workOf = (id: string, template = 'work'): TaskAndGrant => ({
 })
 
 const events: LogEvent[] = []
+let bus: ReturnType<typeof localBus>
 const bugs: unknown[] = []
 
 before(async () => {
@@ -95,7 +96,8 @@ before(async () => {
       return { index: events.length, leaf: '' }
     },
   }
-  const common = { store, recorder, bus: localBus(), clock }
+  bus = localBus()
+  const common = { store, recorder, bus, clock }
   tokens = new Tokens({ store, clock })
   enrolment = new Enrolment(common)
   instances = new Instances({ ...common, onRevoked: (instance) => tokens.revoke({ instance }) })
@@ -112,6 +114,7 @@ before(async () => {
     issuer,
     clock,
     recorder,
+    bus,
     tokens,
     instances,
     enrolment,
@@ -685,8 +688,45 @@ test('an instance gives up its own tokens and nobody else’s, and cannot tell w
     )
   assert.equal((await revoke(who)).status, 200)
   assert.ok(tokens.inForce(hashToken(value), now))
+  const told: string[] = []
+  const unsubscribe = bus.subscribe(
+    ({ topic, id }) => void (topic === 'token' && told.push(id)),
+    async () => {},
+  )
   assert.equal((await revoke(other)).status, 200)
+  unsubscribe()
   assert.equal(tokens.inForce(hashToken(value), now), false)
+  assert.deepEqual(told, [hashToken(value)], 'other gateways hear of it')
+})
+
+test('a key that must be replaced within a day is due at once when an operator says so', async () => {
+  const { id } = await enrolled()
+  const dueAt = async () => (await instances.find(id))?.keys[0]?.notAfter
+  await instances.requireRotation(id, now + 86_400_000, by)
+  assert.equal(await dueAt(), now + 86_400_000)
+  await instances.requireRotation(id, now + 300_000, by)
+  assert.equal(await dueAt(), now + 300_000)
+  // A later demand does not give it more time.
+  await instances.requireRotation(id, now + 86_400_000, by)
+  assert.equal(await dueAt(), now + 300_000)
+})
+
+test('an operator who demands a new key of an instance that has none is told so', async () => {
+  const agent = await agents.require('bot')
+  const { id } = await instances.enrol(
+    agent.id,
+    { jkt: `bearer:${randomUUID()}`, jwk: '' },
+    { host: '', method: 'sign-in', attested: {} },
+  )
+  await assert.rejects(instances.requireRotation(id, now + 300_000, by), /no key that it could replace/)
+})
+
+test('a sponsor who has left is not brought back by naming them again', async () => {
+  await agents.add({ name: 'orphan', sponsor: 'gone@example.org', purpose: '' }, by)
+  await agents.sponsorLeft('gone@example.org', by)
+  await assert.rejects(agents.changeSponsor('orphan', 'Gone@example.org', by), /has left/)
+  const orphan = await agents.changeSponsor('orphan', 'stays@example.org', by)
+  assert.equal(orphan.sponsor_left_at, null)
 })
 
 test('without evidence there is no token', async () => {

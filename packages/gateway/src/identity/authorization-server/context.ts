@@ -3,6 +3,7 @@ import type { LogActor, Recorder } from '../../model/evidence.ts'
 import type { Budget, Grant, GrantDetail } from '../../model/grant.ts'
 import type { Principal } from '../../model/principal.ts'
 import type { Task } from '../../model/task.ts'
+import type { Bus } from '../../store/bus.ts'
 import type { Agents } from '../agents.ts'
 import type { Enrolment } from '../enrolment.ts'
 import type { Instances } from '../instances.ts'
@@ -28,7 +29,8 @@ export interface PartWish {
   readonly purpose?: string | undefined
 }
 
-type Opener = Pick<Principal, 'agent' | 'agentName' | 'instance' | 'sponsor'>
+type Opener = Pick<Principal, 'agent' | 'agentName' | 'instance' | 'sponsor'> &
+  Partial<Pick<Principal, 'binding'>>
 
 /** What the token endpoint needs of tasks, which live in a room above. */
 export interface TaskDesk {
@@ -52,6 +54,7 @@ export interface AuthorizationServer {
   readonly issuer: string
   readonly clock: Clock
   readonly recorder: Recorder
+  readonly bus: Bus
   readonly tokens: Tokens
   readonly agents: Agents
   readonly instances: Instances

@@ -20,6 +20,7 @@ export function revokeEndpoint(as: AuthorizationServer): Hono {
         data: { jkt: session.principal.jkt, expires_at: session.expiresAt },
       })
       await as.tokens.revoke({ hash: session.tokenHash })
+      await as.bus.publish({ topic: 'token', id: session.tokenHash })
     }
     return c.body(null, 200)
   })

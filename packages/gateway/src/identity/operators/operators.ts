@@ -23,6 +23,11 @@ export interface OperatorSession {
 const secret = () => randomBytes(32).toString('base64url')
 const digest = (text: string) => hash('sha256', text, 'hex')
 
+/** The provider's claims decide about its accounts at each sign-in; a way around it would outlive what it says. */
+function assertLocal({ name, subject }: OperatorRow): void {
+  if (subject !== null) refuse('SIGN_IN_BY_PROVIDER', { operator: name })
+}
+
 /** People at the control plane: who they are, how they sign in for the first time, and their open sessions. */
 export class Operators {
   readonly #d: { store: Store; recorder: Recorder; clock: Clock }
@@ -81,6 +86,7 @@ export class Operators {
   async issueLink(name: string, by: LogActor): Promise<{ code: string; expires_at: number }> {
     const row = await this.require(name)
     if (row.status !== 'active') refuse('OPERATOR_DISABLED', { operator: name })
+    assertLocal(row)
     const code = randomBytes(20).toString('base64url')
     const now = this.#d.clock.now()
     await this.#record('operator.link_issued', by, { operator: name })
@@ -214,6 +220,7 @@ export class Operators {
       .where('id', '=', operatorId)
       .executeTakeFirst()
     if (row?.status !== 'active') return refuse('SIGN_IN_REFUSED', { detail: 'the account is disabled' })
+    if (method !== 'oidc') assertLocal(row)
     const cookie = secret()
     const now = this.#d.clock.now()
     await this.#record('operator.signed_in', { kind: 'operator', operator: row.name }, { method })

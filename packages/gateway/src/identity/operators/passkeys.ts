@@ -36,6 +36,7 @@ export class Passkeys {
 
   /** @throws Refusal TOO_MANY */
   async registrationOptions(rp: RelyingParty, who: OperatorSession) {
+    if (who.method === 'oidc') refuse('SIGN_IN_BY_PROVIDER', { operator: who.name })
     const own = await this.#d.store.db
       .selectFrom('passkeys')
       .select('credential_id')
@@ -60,6 +61,7 @@ export class Passkeys {
     response: RegistrationResponseJSON,
     challenge: string,
   ): Promise<void> {
+    if (who.method === 'oidc') refuse('SIGN_IN_BY_PROVIDER', { operator: who.name })
     const result = await verifyRegistrationResponse({
       response,
       expectedChallenge: challenge,
