@@ -188,3 +188,35 @@ test('lifting a global lock takes two people, and nobody is two', async () => {
   assert.equal((await lift(bob)).status, 200)
   assert.equal((await gateway.control<{ locks: unknown[] }>('GET', '/locks')).locks.length, 0)
 })
+
+test('one officer is not two: not by a second account, a link to the other, their demotion, or the socket', async () => {
+  const [ann, bob] = [await person('ann', 'security-officer'), await person('bob', 'security-officer')]
+  const { lock } = (await (await ann.post('/control/locks', { scope: 'global', why: 'drill' })).json()) as {
+    lock: { id: string }
+  }
+  const lift = (browser: BrowserSession) => browser.post(`/control/locks/${lock.id}/lift`, {})
+  await gateway.control('POST', '/operators', { name: 'vic', roles: ['viewer'] })
+  const officer = ['security-officer']
+  for (const [path, body] of [
+    ['/operators', { name: 'ann-again', roles: officer }],
+    ['/operators/vic/roles', { roles: officer }],
+    ['/operators/bob/roles', { roles: [] }],
+    ['/operators/bob/link', {}],
+    ['/operators/bob/disable', {}],
+  ] as const) {
+    const answer = await ann.post(`/control${path}`, body)
+    assert.equal(answer.status, 202, path)
+    assert.equal(await codeOf(await ann.post(`/control${path}`, body)), 'SECOND_PERSON_NEEDED', path)
+  }
+  await assert.rejects(gateway.control('POST', `/locks/${lock.id}/lift`), /signed in/)
+  // What is confirmed is what was proposed, and not something near it.
+  assert.equal((await bob.post('/control/operators', { name: 'other', roles: officer })).status, 202)
+  assert.equal((await bob.post('/control/operators', { name: 'ann-again', roles: officer })).status, 201)
+  assert.equal((await ann.post('/control/operators/vic/link', {})).status, 201, 'who is no officer takes one')
+  // Who is no officer any more has proposed nothing.
+  assert.equal((await lift(ann)).status, 202)
+  await gateway.control('POST', '/operators/ann/disable')
+  assert.equal((await lift(bob)).status, 202)
+  const cat = await person('cat', ...officer)
+  assert.equal((await lift(cat)).status, 200)
+})

@@ -36,6 +36,7 @@ export type LogType =
   | 'key.due'
   | 'operator.added'
   | 'operator.changed'
+  | 'operator.change_proposed'
   | 'operator.disabled'
   | 'operator.link_issued'
   | 'operator.signed_in'

@@ -265,6 +265,11 @@ export const REASONS = {
     '{operator} has asked for this already, and it takes two.',
     'Another security officer has to confirm it.',
   ],
+  SIGNED_IN_PERSON_NEEDED: [
+    403,
+    'This takes two security officers who have signed in, and the local socket is nobody in particular.',
+    'Sign in at /operators/sign-in; who cannot may be disabled: `ostiary operator disable <name>`.',
+  ],
   SIGN_IN_BY_PROVIDER: [
     403,
     '{operator} signs in through the organisation’s provider and in no other way.',

@@ -214,7 +214,7 @@ export interface PasskeyRow {
 /** What one person asked for and a second one has to confirm. */
 export interface ProposalRow {
   id: string
-  kind: 'lift-lock'
+  kind: 'lift-lock' | 'change-officer'
   target: string
   proposed_by: string
   expires_at: number

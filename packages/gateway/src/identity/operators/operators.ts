@@ -179,6 +179,12 @@ export class Operators {
     await this.#d.store.db.deleteFrom('operator_sessions').where('operator_id', '=', operatorId).execute()
   }
 
+  /** Whether this person has the role now. */
+  async is(name: string, role: Role): Promise<boolean> {
+    const row = await this.find(name)
+    return row?.status === 'active' && (JSON.parse(row.roles) as Role[]).includes(role)
+  }
+
   /** How many people could confirm what needs two. */
   async countActive(role: Role): Promise<number> {
     return (await this.list()).filter(
