@@ -247,7 +247,7 @@ export interface SignalInRow {
 export interface SignalOutRow {
   jti: string // primary key
   audience: string
-  body: string // the security event token
+  body: string // claims of the security event token, JSON
   attempts: number
   next_retry_at: number
   created_at: number

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { JWTPayload } from 'jose'
 import { SignJWT } from 'jose'
 import type { SecretReference } from '../../config/schema.ts'
 import type { SignalsConfig } from '../../config/signals-schema.ts'
@@ -57,23 +58,34 @@ export class Outbox {
 
   async #put(type: string, subject: object, event: object, txn: string): Promise<void> {
     const now = this.#d.clock.now()
-    const { kid, key } = this.#d.keys.current
     for (const { audience } of this.#d.receivers()) {
-      const jti = randomUUID()
-      const set = await new SignJWT({
+      const body = JSON.stringify({
         sub_id: subject,
         txn,
         events: { [type]: { event_timestamp: Math.floor(now / 1000), ...event } },
       })
-        .setProtectedHeader({ alg: 'ES256', kid, typ: SET_TYP })
-        .setIssuer(this.#d.issuer())
-        .setAudience(audience)
-        .setIssuedAt(Math.floor(now / 1000))
-        .setJti(jti)
-        .sign(key)
-      const row: SignalOutRow = { jti, audience, body: set, attempts: 0, next_retry_at: now, created_at: now }
+      const row: SignalOutRow = {
+        jti: randomUUID(),
+        audience,
+        body,
+        attempts: 0,
+        next_retry_at: now,
+        created_at: now,
+      }
       await this.#d.store.db.insertInto('signals_out').values(row).execute()
     }
+  }
+
+  /** Signed at each attempt: receivers take no old ones, and by then the key of the first may be published no more. */
+  #signed({ jti, audience, body }: SignalOutRow): Promise<string> {
+    const { kid, key } = this.#d.keys.current
+    return new SignJWT(JSON.parse(body) as JWTPayload)
+      .setProtectedHeader({ alg: 'ES256', kid, typ: SET_TYP })
+      .setIssuer(this.#d.issuer())
+      .setAudience(audience)
+      .setIssuedAt(Math.floor(this.#d.clock.now() / 1000))
+      .setJti(jti)
+      .sign(key)
   }
 
   /** Upkeep: pushes what is due. A receiver that is away holds up nobody but itself. */
@@ -98,7 +110,7 @@ export class Outbox {
     const receiver = this.#d.receivers().find(({ audience }) => audience === row.audience)
     const isTooOld = this.#d.clock.now() - row.created_at > GIVE_UP_MS
     // 400 says that it will never be taken.
-    const isOver = !receiver || isTooOld || (await this.#isTaken(receiver, row.body))
+    const isOver = !receiver || isTooOld || (await this.#isTaken(receiver, await this.#signed(row)))
     const { db } = this.#d.store
     if (isOver) return void (await db.deleteFrom('signals_out').where('jti', '=', row.jti).execute())
     const attempts = row.attempts + 1
