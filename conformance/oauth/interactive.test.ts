@@ -380,6 +380,24 @@ test('a client that a person let act in one task opens no other without asking t
   assert.equal(more.reason?.code, 'INSTANCE_CONFINED')
 })
 
+test('when a person is disabled, nothing acts for them any more, and what they agreed to comes to nothing', async () => {
+  const browser = new BrowserSession(gateway)
+  await browser.signIn('leaving@example.org')
+  const { tokens } = await flow(browser)
+  const config = await discover()
+  const pending = await asked(config)
+  const back = await consent(browser, pending.url)
+  await gateway.control('POST', '/operators/leaving@example.org/disable')
+  const [{ task }] = tokens.authorization_details as unknown as [{ task: string }]
+  const { task: ended } = await gateway.control<{ task: { end: string } }>('GET', `/tasks/${task}`)
+  assert.equal(ended.end, 'revoked')
+  const handle = client.getDPoPHandle(config, await client.randomDPoPKeyPair('ES256'))
+  const checks = { pkceCodeVerifier: pending.verifier, expectedState: pending.state }
+  await assert.rejects(client.authorizationCodeGrant(config, back, checks, {}, { DPoP: handle }), {
+    error: 'invalid_grant',
+  })
+})
+
 test('a client may register itself only where that is switched on, and never with a secret or a foreign redirect', async () => {
   const register = (body: object) =>
     fetch(`${gateway.url}/oauth/register`, { method: 'POST', body: JSON.stringify(body) })

@@ -7,10 +7,12 @@ import Provider from 'oidc-provider'
 import { BrowserSession } from '../support/browser-session.ts'
 import type { GuardedGateway } from '../support/gateway.ts'
 import { startGuarded } from '../support/gateway.ts'
+import { WorkloadIssuer } from '../support/workload-issuer.ts'
 
 let idp: Server
 let issuer: string
 let gateway: GuardedGateway
+let transmitter: WorkloadIssuer
 const secret = 'a-client-secret-of-the-gateway'
 
 /** Accounts of the organisation, by login. */
@@ -25,8 +27,10 @@ before(async () => {
   idp = createServer()
   await new Promise<void>((ready) => idp.listen(0, '127.0.0.1', ready))
   issuer = `http://127.0.0.1:${(idp.address() as AddressInfo).port}`
+  transmitter = await WorkloadIssuer.start()
   gateway = await startGuarded(
     {
+      signals: { receive: { idp: { issuer: transmitter.url } } },
       people: {
         sign_in: {
           issuer,
@@ -63,6 +67,7 @@ before(async () => {
 
 after(async () => {
   await gateway?.[Symbol.asyncDispose]()
+  await transmitter?.[Symbol.asyncDispose]()
   idp.closeAllConnections()
   await new Promise((done) => idp.close(done))
 })
@@ -151,6 +156,24 @@ test('an account of the provider has no way in that outlives what the provider s
   const passkey = await browser.post('/operators/passkeys/options', {})
   assert.match(await passkey.text(), /SIGN_IN_BY_PROVIDER/)
   await assert.rejects(gateway.control('POST', '/operators/ann@example.org/link'), /provider/)
+})
+
+test('a person whom the provider names by issuer and subject is signed out here', async () => {
+  const { browser } = await signIn('ann')
+  const set = await transmitter.token(
+    gateway.url,
+    {
+      sub: undefined,
+      exp: undefined,
+      sub_id: { format: 'iss_sub', iss: issuer, sub: 'ann' },
+      events: { 'https://schemas.openid.net/secevent/caep/event-type/session-revoked': {} },
+    },
+    { typ: 'secevent+jwt' },
+  )
+  const headers = { 'content-type': 'application/secevent+jwt' }
+  const answer = await fetch(`${gateway.url}/ssf/events`, { method: 'POST', headers, body: set })
+  assert.equal(answer.status, 202)
+  assert.equal((await browser.fetch('/operators/me')).status, 401)
 })
 
 test('an account with somebody else’s name is not them, and an address nobody confirmed is nobody', async () => {

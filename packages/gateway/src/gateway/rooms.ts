@@ -160,7 +160,14 @@ export function furnish({ log, store, bus, clock, config, stop, onSecrets, onAla
     onBearerForbidden: (agent) => tokens.revoke({ bearersOf: agent }),
   })
   const locks = new Locks(common)
-  const operators = new Operators(common)
+  const codes = new Codes(common)
+  /** Nothing acts any more for a person because they signed in. */
+  const endFor = async (person: string) => {
+    await codes.voidOf(person)
+    const isTheirs = (task: Task) => task.vouched === 'sign-in' && task.onBehalfOf === person
+    await tasks.closeWhere(isTheirs, 'revoked', gateway)
+  }
+  const operators = new Operators({ ...common, onDisabled: endFor })
   return {
     ...common,
     resolve,
@@ -181,7 +188,8 @@ export function furnish({ log, store, bus, clock, config, stop, onSecrets, onAla
     passkeys: new Passkeys(common),
     duties: new Duties({ ...common, operators, locks }),
     clients: new Clients({ ...common, config: () => config().config.interactive }),
-    codes: new Codes(common),
+    codes,
+    endFor,
     keySets: new KeySets({ dir, now: () => clock.now() }),
     registry: new Registry(common),
     enrolment: new Enrolment(common),
@@ -203,14 +211,14 @@ const holderOf = ({ task, grant }: LiveTask): LeaseHolder => ({
 /** What to do when the organisation's provider says that a person is signed out, or gone. */
 export const personSignals = ({
   operators,
-  tasks,
+  endFor,
   agents,
-}: Pick<Rooms, 'operators' | 'tasks' | 'agents'>) => ({
+}: Pick<Rooms, 'operators' | 'endFor' | 'agents'>) => ({
+  nameOf: (subject: { iss: string; sub: string }) => operators.nameOf(subject),
   async onSessionsRevoked(person: string): Promise<void> {
     const operator = await operators.find(person)
     if (operator) await operators.endSessions(operator.id)
-    const isTheirs = (task: Task) => task.vouched === 'sign-in' && task.onBehalfOf === person
-    await tasks.closeWhere(isTheirs, 'revoked', { kind: 'gateway' })
+    await endFor(person)
   },
   async onAccountDisabled(person: string): Promise<void> {
     const by = { kind: 'gateway' } as const

@@ -83,6 +83,26 @@ export class Codes {
     })
   }
 
+  /** What a person agreed to and nobody has taken up yet comes to nothing. */
+  async voidOf(person: string): Promise<void> {
+    const now = this.#clock.now()
+    await this.#store.transaction(async (tx) => {
+      const open = await tx
+        .selectFrom('authorization_codes')
+        .select(['code_hash', 'consent'])
+        .where('used_at', 'is', null)
+        .where('expires_at', '>', now)
+        .execute()
+      const theirs = open.filter(({ consent }) => (JSON.parse(consent) as Consent).person === person)
+      for (const { code_hash } of theirs)
+        await tx
+          .updateTable('authorization_codes')
+          .set({ used_at: now })
+          .where('code_hash', '=', code_hash)
+          .execute()
+    })
+  }
+
   /** Remembers what came of a code, for the case that it turns up again. */
   async came(code: string, task: string): Promise<void> {
     await this.#store.db

@@ -30,9 +30,15 @@ function assertLocal({ name, subject }: OperatorRow): void {
 
 /** People at the control plane: who they are, how they sign in for the first time, and their open sessions. */
 export class Operators {
-  readonly #d: { store: Store; recorder: Recorder; clock: Clock }
+  readonly #d: { store: Store; recorder: Recorder; clock: Clock; onDisabled(person: string): Promise<void> }
 
-  constructor(deps: { store: Store; recorder: Recorder; clock: Clock }) {
+  /** `onDisabled` ends what acts for the person because they signed in. */
+  constructor(deps: {
+    store: Store
+    recorder: Recorder
+    clock: Clock
+    onDisabled(person: string): Promise<void>
+  }) {
     this.#d = deps
   }
 
@@ -46,6 +52,16 @@ export class Operators {
       .selectAll()
       .where('name', '=', name.slice(0, 200))
       .executeTakeFirst()
+  }
+
+  /** The name of whom the organisation's provider calls this. */
+  async nameOf({ iss, sub }: { iss: string; sub: string }): Promise<string | undefined> {
+    const row = await this.#d.store.db
+      .selectFrom('operators')
+      .select('name')
+      .where('subject', '=', `${iss}|${sub}`)
+      .executeTakeFirst()
+    return row?.name
   }
 
   /** @throws Refusal OPERATOR_UNKNOWN */
@@ -80,6 +96,7 @@ export class Operators {
       .where('id', '=', row.id)
       .execute()
     await this.endSessions(row.id)
+    await this.#d.onDisabled(name)
   }
 
   /** A one-time code by which a person signs in; the ones before are void. @throws Refusal OPERATOR_UNKNOWN, OPERATOR_DISABLED */

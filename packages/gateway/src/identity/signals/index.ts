@@ -22,6 +22,8 @@ export interface SignalDeps {
   readonly clock: Clock
   readonly keySets: KeySets
   transmitters(): SignalsConfig['receive']
+  /** The name of whom the organisation's provider calls this. */
+  nameOf(subject: { readonly iss: string; readonly sub: string }): Promise<string | undefined>
   /** The person is to have no session, and nothing may act for them that they signed in for. */
   onSessionsRevoked(person: string): Promise<void>
   /** The account is gone: nobody answers for its agents any more. */
@@ -54,6 +56,12 @@ export function signals(deps: SignalDeps): Extension {
   return { grants: {}, routes: [app], authMethods: () => [], metadata: () => ({}) }
 }
 
+/** The name by which a person is known here; somebody who never signed in here is nobody. */
+async function personOf(deps: SignalDeps, subject: Signal['subject']): Promise<string | undefined> {
+  if (subject?.format === 'iss_sub') return await deps.nameOf(subject)
+  return subject?.email
+}
+
 /** Acts first and remembers afterwards, so that a crash between repeats it and loses nothing: both acts are safe to repeat. */
 async function take(deps: SignalDeps, signal: Signal): Promise<void> {
   const id = `${signal.transmitter}|${signal.jti}`
@@ -63,8 +71,7 @@ async function take(deps: SignalDeps, signal: Signal): Promise<void> {
     .where('id', '=', id)
     .executeTakeFirst()
   if (known) return
-  // People are known here by their e-mail address; another form of subject is recorded and does nothing.
-  const person = signal.subject?.format === 'email' ? signal.subject.email : undefined
+  const person = await personOf(deps, signal.subject)
   await deps.recorder.append({
     type: 'signal.received',
     actor: { kind: 'gateway' },
