@@ -1,7 +1,20 @@
+/** `refuse`: not to be let through as it is. `escalate`: the task is to be handled more strictly from here on. `note`: worth recording. */
+export type Severity = 'note' | 'escalate' | 'refuse'
+
+/** From `start` up to, not including, `end`. */
+export interface Span {
+  readonly start: number
+  readonly end: number
+}
+
 /** What a detector found in one text. */
 export interface Finding {
   readonly detector: string
+  /** Names it, without a word of the content. */
   readonly what: string
+  readonly severity: Severity
+  /** Where, when it can be said. */
+  readonly spans?: readonly Span[]
   /** The text without what was found, when taking it out leaves what a person sees unchanged. */
   readonly cleaned?: string
 }
@@ -13,6 +26,8 @@ export interface Finding {
  */
 export interface Detector {
   readonly name: string
+  /** `text`: only as it came. `views`: each form it can be read in. */
+  readonly reads: 'text' | 'views'
   suspects(text: string): boolean
   inspect(text: string): Finding | undefined
 }

@@ -2,79 +2,114 @@ import type { Decision } from '../model/decision.ts'
 import { ALLOW, deny } from '../model/decision.ts'
 import type { Json } from '../model/json.ts'
 import { reason } from '../model/reasons.ts'
-import type { Detector, Finding } from './detector.ts'
+import type { Detector, Finding, Severity } from './detector.ts'
 import { detectors } from './detectors/index.ts'
+import type { View } from './views.ts'
+import { viewsOf } from './views.ts'
+
+/** What was found somewhere in a message, without a word of it. */
+export interface Found {
+  readonly detector: string
+  readonly what: string
+  readonly severity: Severity
+  /** The forms it was written in, outermost first. */
+  readonly via: readonly string[]
+}
 
 export interface Scan {
   readonly decision: Decision
   /** Present with a `transform` verdict: one string of the value without what was hidden in it. */
   readonly clean?: (text: string) => string
+  /** Everything found, each kind once. Only what is `refuse` weighs in the decision; the rest is for whoever knows the task. */
+  readonly findings: readonly Found[]
 }
 
 export interface Scanner {
-  /** `out` towards a server, `in` towards an agent. Linear in the size of the value. */
-  scan(value: Json, direction: 'in' | 'out'): Scan
+  /**
+   * `out` towards a server, `in` towards an agent. Linear in the size of the value. `known` looks for values of this task, see
+   * `knownValues`.
+   */
+  scan(value: Json, direction: 'in' | 'out', known?: Detector): Scan
 }
 
-const CLEAN: Scan = { decision: ALLOW }
+const MAX_FINDINGS = 50
+const CLEAN: Scan = { decision: ALLOW, findings: [] }
 
 /**
  * Runs the detectors over every string of a message, keys included. A secret is refused both ways. Hidden text is refused on its way
  * out, where the agent can send it again without; on its way in it is taken out and the rest delivered.
  */
 export function createScanner(options: { secrets: () => ReadonlyMap<string, string> }): Scanner {
-  const all = detectors(options.secrets)
+  const standing = detectors(options.secrets)
   return {
-    scan(value, direction) {
-      const finding = firstFinding(value, all, direction === 'in')
-      if (!finding) return CLEAN
-      if (finding.detector === 'known-secrets') {
-        return { decision: deny(reason('CONTENT_SECRET', { secret: finding.what })) }
-      }
-      const why = reason('CONTENT_HIDDEN', { what: finding.what })
-      if (direction === 'out') return { decision: deny(why) }
+    scan(value, direction, known) {
+      const all = known ? [...standing, known] : standing
+      const found = new Map<string, Found>()
+      let hidden: Finding | undefined
+      let refused: Finding | undefined
+      eachString(value, (text) => {
+        for (const [finding, view] of findingsIn(text, all)) {
+          note(found, finding, view)
+          if (finding.severity !== 'refuse') continue
+          if (finding.cleaned === undefined) refused ??= finding
+          else hidden ??= finding
+        }
+        return refused === undefined
+      })
+      const findings = [...found.values()]
+      if (refused) return { decision: deny(reason('CONTENT_SECRET', { secret: refused.what })), findings }
+      if (!hidden) return findings.length === 0 ? CLEAN : { decision: ALLOW, findings }
+      const why = reason('CONTENT_HIDDEN', { what: hidden.what })
+      if (direction === 'out') return { decision: deny(why), findings }
       return {
-        decision: { verdict: { kind: 'transform', note: finding.what }, reasons: [why] },
+        decision: { verdict: { kind: 'transform', note: hidden.what }, reasons: [why] },
         clean: (text) => cleaned(text, all),
+        findings,
       }
     },
   }
 }
 
-/** `worst` goes on after something that can be taken out, in case there is something that cannot. */
-function firstFinding(value: Json, all: readonly Detector[], worst: boolean): Finding | undefined {
-  let soft: Finding | undefined
-  const look = (text: string): Finding | undefined => {
+/** Adds findings to those of an exchange, e.g. `in escalate injection: …`. */
+export function noteFindings(names: Set<string>, direction: 'in' | 'out', findings: readonly Found[]): void {
+  for (const { detector, what, severity, via } of findings) {
+    if (names.size >= MAX_FINDINGS) return
+    names.add(
+      `${direction} ${severity} ${detector}: ${what}${via.length === 0 ? '' : ` (${via.join(', ')})`}`,
+    )
+  }
+}
+
+function note(found: Map<string, Found>, { detector, what, severity }: Finding, { via }: View): void {
+  const key = `${detector}\0${what}`
+  if (found.size < MAX_FINDINGS && !found.has(key)) found.set(key, { detector, what, severity, via })
+}
+
+function* findingsIn(text: string, all: readonly Detector[]): Iterable<readonly [Finding, View]> {
+  const { views, isWhole } = viewsOf(text)
+  const plain = views[0] as View
+  for (const view of views) {
     for (const detector of all) {
-      const finding = detector.suspects(text) ? detector.inspect(text) : undefined
-      if (!finding) continue
-      if (!worst || finding.cleaned === undefined) return finding
-      soft ??= finding
+      if (view !== plain && detector.reads === 'text') continue
+      const finding = detector.suspects(view.text) ? detector.inspect(view.text) : undefined
+      if (finding) yield [finding, view]
     }
-    return undefined
   }
-  const walk = (node: Json): Finding | undefined => {
-    if (typeof node === 'string') return look(node)
-    if (typeof node !== 'object' || node === null) return undefined
-    if (Array.isArray(node)) {
-      for (const item of node as readonly Json[]) {
-        const finding = walk(item)
-        if (finding) return finding
-      }
-      return undefined
-    }
-    for (const [key, child] of Object.entries(node)) {
-      const finding = look(key) ?? walk(child)
-      if (finding) return finding
-    }
-    return undefined
-  }
-  return walk(value) ?? soft
+  if (!isWhole)
+    yield [{ detector: 'views', what: 'more encoded text than is read', severity: 'escalate' }, plain]
+}
+
+/** Until `visit` says no. */
+function eachString(node: Json, visit: (text: string) => boolean): boolean {
+  if (typeof node === 'string') return visit(node)
+  if (typeof node !== 'object' || node === null) return true
+  if (Array.isArray(node)) return (node as readonly Json[]).every((item) => eachString(item, visit))
+  return Object.entries(node).every(([key, child]) => visit(key) && eachString(child, visit))
 }
 
 function cleaned(text: string, all: readonly Detector[]): string {
   let out = text
-  for (const detector of all) {
+  for (const detector of all.filter(({ reads }) => reads === 'text')) {
     // Taking one thing out can uncover another of the same kind; each round shortens the text.
     for (
       let finding = detector.inspect(out);

@@ -58,6 +58,8 @@ export interface Exchange {
   readonly startedAt: number
   readonly signal: AbortSignal
   readonly facts: Partial<Facts>
+  /** What detectors found on the way there and back, for the record: names, no content. */
+  readonly findings: Set<string>
 }
 
 export interface StageResult<Adds extends keyof Facts> {

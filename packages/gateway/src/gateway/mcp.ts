@@ -114,6 +114,7 @@ export function mcpContext(p: McpParts): McpContext {
               ...(outcome.code === undefined ? {} : { code: outcome.code }),
               bytes: outcome.bytes,
               ms: Math.round(performance.now() - exchange.startedAt),
+              ...(exchange.findings.size === 0 ? {} : { findings: [...exchange.findings] }),
             },
           },
           grant: facts.grant.id,

@@ -10,6 +10,7 @@ const exchange = (kind: 'tool' | 'list' = 'tool'): Exchange =>
   ({
     id: 'cal_1',
     startedAt: 0,
+    findings: new Set(),
     signal: new AbortController().signal,
     facts: { action: { kind } },
   }) as unknown as Exchange

@@ -21,10 +21,16 @@ const SCATTERED_LIMIT = 20
 /** Text that a model reads and a person does not see. */
 export const hiddenText: Detector = {
   name: NAME,
+  reads: 'text',
   suspects: (text) => CANDIDATE.test(text),
   inspect(text) {
     const plain = text.replace(FLAG, '')
-    const found = (what: string, pattern: RegExp) => ({ detector: NAME, what, cleaned: clean(text, pattern) })
+    const found = (what: string, pattern: RegExp) => ({
+      detector: NAME,
+      what,
+      severity: 'refuse' as const,
+      cleaned: clean(text, pattern),
+    })
     if (TAGS.test(plain)) return found('Unicode tag characters', /[\u{e0000}-\u{e007f}]/gu)
     if (SUPPLEMENTARY_SELECTORS.test(plain))
       return found('variation selectors in a row', /[\u{e0100}-\u{e01ef}]/gu)

@@ -1,9 +1,17 @@
 import type { Detector } from '../detector.ts'
+import { exfiltration } from './exfiltration.ts'
 import { hiddenText } from './hidden-text.ts'
+import { injection } from './injection.ts'
 import { knownSecrets } from './known-secrets.ts'
+import { personalData } from './personal-data.ts'
+import { secrets } from './secrets.ts'
 
-/** Every detector, in the order in which they look. */
-export const detectors = (secrets: () => ReadonlyMap<string, string>): readonly Detector[] => [
-  knownSecrets(secrets),
+/** Every detector, in the order in which they look. Another, `known-values`, is made for each set of values. */
+export const detectors = (known: () => ReadonlyMap<string, string>): readonly Detector[] => [
+  knownSecrets(known),
   hiddenText,
+  secrets,
+  injection,
+  exfiltration,
+  personalData,
 ]

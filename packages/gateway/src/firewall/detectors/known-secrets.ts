@@ -16,12 +16,13 @@ export function knownSecrets(secrets: () => ReadonlyMap<string, string>): Detect
   }
   return {
     name: NAME,
+    reads: 'views',
     suspects: (text) => text.length >= 8 && current().length > 0,
     inspect(text) {
       const lower = text.toLowerCase()
       for (const [needle, name] of current()) {
         if (text.includes(needle) || (isHex(needle) && lower.includes(needle)))
-          return { detector: NAME, what: name }
+          return { detector: NAME, what: name, severity: 'refuse' }
       }
       return undefined
     },

@@ -1,4 +1,4 @@
-import type { Scanner } from '../../firewall/scanner.ts'
+import { noteFindings, type Scanner } from '../../firewall/scanner.ts'
 import type { Json } from '../../model/json.ts'
 import type { Stage } from '../exchange.ts'
 
@@ -6,6 +6,10 @@ import type { Stage } from '../exchange.ts'
 export function inspectStage(scanner: Scanner): Stage<'outgoing'> {
   return {
     name: 'inspect',
-    run: ({ outgoing }) => ({ decision: scanner.scan(outgoing as Json, 'out').decision }),
+    run({ outgoing }, exchange) {
+      const { decision, findings } = scanner.scan(outgoing as Json, 'out')
+      noteFindings(exchange.findings, 'out', findings)
+      return { decision }
+    },
   }
 }

@@ -1,3 +1,4 @@
+import { type Found, noteFindings } from '../../../firewall/scanner.ts'
 import { isObject } from '../../../model/json.ts'
 import { reason } from '../../../model/reasons.ts'
 import type { Exchange, Facts } from '../../exchange.ts'
@@ -26,6 +27,7 @@ export function deliverer(
     requestId: request.id,
     mayAsk: server.config.may_ask,
     scanner: context.scanner,
+    onFindings: (findings: readonly Found[]) => noteFindings(exchange.findings, 'in', findings),
   }
   const answerUpstream = (text: string) => {
     const quiet = { head() {}, json() {}, event: () => true, end() {} }

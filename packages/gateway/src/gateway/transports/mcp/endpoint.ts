@@ -130,6 +130,7 @@ export class McpEndpoint {
       id: newId('cal'),
       startedAt: performance.now(),
       signal: open.abort.signal,
+      findings: new Set(),
       facts: {
         presented: {
           authorization: headers.authorization,

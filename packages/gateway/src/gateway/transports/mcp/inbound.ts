@@ -1,5 +1,5 @@
 import type { MayAsk } from '../../../config/schema.ts'
-import type { Scanner } from '../../../firewall/scanner.ts'
+import type { Found, Scanner } from '../../../firewall/scanner.ts'
 import { addMember, mapStrings } from '../../../lib/json-splice.ts'
 import { parseReceived } from '../../../lib/strict-json.ts'
 import type { LogPosition } from '../../../model/evidence.ts'
@@ -26,6 +26,8 @@ export interface InboundRules {
   readonly requestId: Id | undefined
   readonly mayAsk: readonly MayAsk[]
   readonly scanner: Scanner
+  /** Told of everything found, whatever becomes of the message. */
+  readonly onFindings?: (findings: readonly Found[]) => void
 }
 
 /**
@@ -61,6 +63,7 @@ export function inspectInbound(text: string, rules: InboundRules): Inbound {
     if (refused) return refused
   }
   const scanned = rules.scanner.scan(value, 'in')
+  rules.onFindings?.(scanned.findings)
   if (scanned.decision.verdict.kind === 'deny') {
     const why = scanned.decision.reasons[0] as Reason
     if (message.type === 'response') return { kind: 'refuse', reason: why }

@@ -1,0 +1,39 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parse } from 'yaml'
+import type { Detector } from '../detector.ts'
+import { detectors } from './index.ts'
+import { knownValues } from './known-values.ts'
+
+/** What a detector is held to: `<name>.cases.yaml` beside it. */
+export interface Cases {
+  readonly name: string
+  readonly detector: Detector | undefined
+  readonly must_fire: readonly string[]
+  readonly must_not_fire: readonly string[]
+}
+
+/** Stand-ins for what detectors are given at run time, as the cases name them. */
+const SECRETS = new Map([['lamp', 'Qm7-harbour-lamp-2291']])
+const VALUES = new Map([
+  ['patient', 'Zofia Wieczorek-Ndiaye'],
+  ['mrn', 'MRN 0047-3381'],
+  ['iban', 'GB33 BUKB 2020 1555 5555 55'],
+  ['note', 'The biopsy of the left lobe shows a well differentiated tumour without spread.'],
+])
+
+export function readCases(): readonly Cases[] {
+  const folder = fileURLToPath(new URL('../../../src/firewall/detectors/', import.meta.url))
+  const all = [...detectors(() => SECRETS), knownValues(VALUES)]
+  return readdirSync(folder)
+    .filter((file) => file.endsWith('.cases.yaml'))
+    .map((file) => {
+      const name = file.replace('.cases.yaml', '')
+      const cases = parse(readFileSync(join(folder, file), 'utf8')) as Omit<Cases, 'name' | 'detector'>
+      return { ...cases, name, detector: all.find((detector) => detector.name === name) }
+    })
+}
+
+export const fires = (detector: Detector, text: string): boolean =>
+  detector.suspects(text) && detector.inspect(text) !== undefined
