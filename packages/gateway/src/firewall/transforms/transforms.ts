@@ -1,0 +1,23 @@
+import type { Span } from '../detector.ts'
+import { replaceSpans } from './spans.ts'
+
+/** Nothing is left but that something was there. */
+export const redact = (text: string, spans: readonly Span[], what: string): string =>
+  replaceSpans(text, spans, () => `[${what} removed]`)
+
+/** Letters and digits become `*`, save the last ones, by which a person recognises a value that is long enough. */
+export const mask = (text: string, spans: readonly Span[], keep = 4): string =>
+  replaceSpans(text, spans, (found) => {
+    const shown = found.length >= 3 * keep ? keep : 0
+    return (
+      found.slice(0, found.length - shown).replace(/[\p{L}\p{N}]/gu, '*') + found.slice(found.length - shown)
+    )
+  })
+
+/** The same value gets the same token; `tokenOf` MUST NOT let the value be told from it. */
+export const tokenise = (text: string, spans: readonly Span[], tokenOf: (value: string) => string): string =>
+  replaceSpans(text, spans, tokenOf)
+
+/** Marks stretches as data for the model. The mark MUST be one the author cannot know; where it stands in the text it is taken out. */
+export const spotlight = (text: string, spans: readonly Span[], mark: string): string =>
+  replaceSpans(text, spans, (found) => `<data-${mark}>${found.replaceAll(mark, '')}</data-${mark}>`)
