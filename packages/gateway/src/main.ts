@@ -253,8 +253,12 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     for (const { server, problem } of problems) logger.warn({ server }, problem)
     return problems
   }
+  const told = new Map<string, number>()
+  /** Once a day for each. */
   const tellReviews = async () => {
     for (const agent of await agents.needingReview()) {
+      if (clock.now() - (told.get(agent.id) ?? -Infinity) < 24 * HOUR_MS) continue
+      told.set(agent.id, clock.now())
       const data = { agent: agent.id, name: agent.name, sponsor: agent.sponsor, due: agent.review_due_at }
       await log.append({ type: 'agent.review_due', actor: gatewayActor, data })
       logger.warn(data, 'an agent needs its review, or another sponsor')
@@ -354,16 +358,20 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
   }, 1000)
   stack.defer(() => clearInterval(upkeep))
   const keyLifetimeMs = durationMs(loaded.config.tokens.key_lifetime)
-  const daily = setInterval(() => {
+  const hourly = () => {
     Promise.all([
       rooms.instances.requireScheduledRotations(keyLifetimeMs),
+      rooms.instances.sweep(),
       tellReviews(),
       rooms.operators.sweep(),
       rooms.codes.sweep(),
       rooms.signingKeys.upkeep(SIGNING_KEY_MS),
     ]).catch(onBug)
-  }, HOUR_MS)
-  stack.defer(() => clearInterval(daily))
+  }
+  // Also at the start: a gateway that is started anew every day would otherwise do it too seldom, or never.
+  hourly()
+  const upkeepOfHours = setInterval(hourly, HOUR_MS)
+  stack.defer(() => clearInterval(upkeepOfHours))
   stack.use(
     watchConfig(loaded, (reload) => {
       if ('ok' in reload) apply(reload.ok).catch(onBug)
