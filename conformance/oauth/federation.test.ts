@@ -7,6 +7,7 @@ import { after, before, beforeEach, test } from 'node:test'
 import { exportSPKI, generateKeyPair, importJWK, SignJWT } from 'jose'
 import { InstanceKey } from '../../packages/agent/src/key.ts'
 import { dpopProof } from '../../packages/agent/src/proof.ts'
+import { proofBy, proofClaims, signJws, testKey } from '../../packages/gateway/src/identity/testing.ts'
 import type { GuardedGateway } from '../support/gateway.ts'
 import { startGuarded } from '../support/gateway.ts'
 import { WorkloadIssuer } from '../support/workload-issuer.ts'
@@ -120,6 +121,49 @@ test('a stolen workload token lets in no second key, and the first key comes bac
   assert.equal(first.status, 200)
   assert.equal((await present(token)).code, 'FEDERATION_INVALID')
   assert.equal((await present(token, key)).body.client_id, first.body.client_id)
+})
+
+test('of two keys that come with one token at the same moment one gets in, also with a token of an old acquaintance', async () => {
+  const known = InstanceKey.create()
+  assert.equal((await present(await cluster.token(gateway.url, TRIAGE), known)).status, 200)
+  for (const first of [InstanceKey.create(), known]) {
+    const token = await cluster.token(gateway.url, TRIAGE)
+    const answers = await Promise.all(
+      [first, ...[1, 2, 3].map(() => InstanceKey.create())].map((key) => present(token, key)),
+    )
+    assert.deepEqual(answers.map(({ status }) => status).sort(), [200, 401, 401, 401])
+  }
+  const later = await cluster.token(gateway.url, TRIAGE)
+  assert.equal((await present(later, known)).status, 200)
+  assert.equal((await present(later)).code, 'FEDERATION_INVALID')
+})
+
+test('a workload is let in for no longer than its issuer says, whatever key it holds by then', async () => {
+  const key = testKey()
+  const post = async (form: Record<string, string>) => {
+    const htu = `${gateway.url}/oauth/token`
+    const headers = { dpop: proofBy(key, proofClaims({ htu })) }
+    const answer = await fetch(htu, { method: 'POST', headers, body: new URLSearchParams(form) })
+    return (await answer.json()) as { client_id: string; expires_in: number; reason?: { code: string } }
+  }
+  const now = () => Math.floor(Date.now() / 1000)
+  const vouched = async (exp: number) =>
+    post({ grant_type: JWT_BEARER, assertion: await cluster.token(gateway.url, { ...TRIAGE, exp }) })
+  // Within what clocks may differ by, so that its end is already over.
+  const { client_id } = await vouched(now() - 5)
+  const alone = () => {
+    const claims = { iss: client_id, sub: client_id, aud: gateway.url, exp: now() + 60, jti: randomUUID() }
+    return post({
+      grant_type: 'client_credentials',
+      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+      client_assertion: signJws(key, { typ: 'JWT' }, claims),
+    })
+  }
+  assert.equal((await alone()).reason?.code, 'FEDERATION_INVALID')
+  const again = await vouched(now() + 40)
+  assert.equal(again.client_id, client_id)
+  assert.ok(again.expires_in <= 40, 'a token outlives what it was given for')
+  assert.ok((await alone()).expires_in <= 40)
 })
 
 test('a key of one issuer never verifies a token of another', async () => {

@@ -34,6 +34,8 @@ export interface KnownInstance {
   /** How it came in, and what was vouched for. */
   readonly method: string
   readonly attested: JsonObject
+  /** A workload is let in for no longer than its issuer says; undefined for one that an operator enrolled. */
+  readonly vouchedUntil: number | undefined
   /** Its tokens may be bound to no key. */
   readonly bearer: boolean
   readonly status: InstanceRow['status']
@@ -56,6 +58,8 @@ export interface Arrival {
   readonly attested: JsonObject
   /** It ends with this task. */
   readonly parentTask?: string
+  /** Who vouched for it did so until then, epoch milliseconds; after that it has to come with something fresh. */
+  readonly vouchedUntil?: number
 }
 
 /** @throws Refusal INSTANCE_REVOKED, AGENT_SUSPENDED or AGENT_REVOKED */
@@ -101,6 +105,7 @@ export class Instances {
       method: how.method,
       attested: JSON.stringify(how.attested),
       parent_task: how.parentTask ?? null,
+      vouched_until: how.vouchedUntil ?? null,
     }
     await this.#d.recorder.append({
       type: 'instance.enrolled',
@@ -151,6 +156,7 @@ export class Instances {
         'bearer',
         'method',
         'attested',
+        'vouched_until',
         'agents.status as agent_status',
       ])
       .where('instances.id', '=', id.slice(0, 40))
@@ -171,6 +177,7 @@ export class Instances {
       sponsor: row.sponsor,
       method: row.method,
       attested: JSON.parse(row.attested) as JsonObject,
+      vouchedUntil: row.vouched_until ?? undefined,
       bearer: row.bearer === 1,
       status: row.status,
       bearerKey:
@@ -197,14 +204,37 @@ export class Instances {
     return row && (await this.find(row.instance_id))
   }
 
-  /** Whether a token has vouched for an instance already; `hash` is of the token. */
-  async cameBy(hash: string): Promise<boolean> {
-    const row = await this.#d.store.db
-      .selectFrom('instances')
-      .select('id')
-      .where('attested', 'like', `%"token":"${hash}"%`)
-      .executeTakeFirst()
-    return row !== undefined
+  /**
+   * A workload's token belongs to the first key it comes with, of racing ones too, so one that leaks lets nobody else in.
+   * @returns false when it is another key's
+   */
+  async claim(voucher: { hash: string; jkt: string; expiresAt: number }): Promise<boolean> {
+    const { hash, jkt, expiresAt } = voucher
+    const { db } = this.#d.store
+    const { numInsertedOrUpdatedRows } = await db
+      .insertInto('vouchers')
+      .values({ hash, jkt, expires_at: expiresAt })
+      .onConflict((conflict) => conflict.column('hash').doNothing())
+      .executeTakeFirstOrThrow()
+    if (numInsertedOrUpdatedRows === 1n) return true
+    const first = await db.selectFrom('vouchers').select('jkt').where('hash', '=', hash).executeTakeFirst()
+    return first?.jkt === jkt
+  }
+
+  /** Somebody vouches for the instance again, until then. */
+  async vouch(id: string, until: number): Promise<void> {
+    await this.#d.store.db
+      .updateTable('instances')
+      .set({ vouched_until: until })
+      .where('id', '=', id)
+      .where('vouched_until', '<', until)
+      .execute()
+  }
+
+  /** Forgets tokens of workloads that nobody takes any more. */
+  async sweep(): Promise<void> {
+    const before = this.#d.clock.now() - DAY_MS
+    await this.#d.store.db.deleteFrom('vouchers').where('expires_at', '<', before).execute()
   }
 
   /** The instance ends with this task. */

@@ -263,7 +263,9 @@ const ROWS: { [T in keyof Database]: Database[T] } = {
     method: 'oidc:cluster',
     attested: '{"sub":"ward"}',
     parent_task: null,
+    vouched_until: LATE,
   },
+  vouchers: { hash: 'v1', jkt: 'j1', expires_at: LATE },
   instance_keys: {
     jkt: 'j1',
     instance_id: 'ins_1',

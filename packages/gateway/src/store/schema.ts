@@ -7,6 +7,7 @@ export interface Database {
   enrolment_codes: EnrolmentCodeRow
   instances: InstanceRow
   instance_keys: InstanceKeyRow
+  vouchers: VoucherRow
   tokens: TokenRow
   servers: ServerRow
   tools: ToolRow
@@ -60,6 +61,13 @@ export interface InstanceRow {
   method: string // how it came in: one-time code, delegation, oidc:<trust>, spiffe:<trust>, x509:<trust>, sign-in
   attested: string // what somebody else vouched for, canonical JSON
   parent_task: string | null // a sub-agent's instance ends with the task that made it
+  vouched_until: number | null // end of the last token that vouched for it; null: it needs none
+}
+
+export interface VoucherRow {
+  hash: string // primary key: base64url SHA-256 of a workload's token
+  jkt: string // the key it came with first, and may come with again
+  expires_at: number
 }
 
 export interface InstanceKeyRow {

@@ -48,6 +48,11 @@ async function verified(
   checkTimes(as, jws.payload)
   once(as, `assertion|${iss}|${String(jws.payload.jti)}`)
   assertActive(known)
+  // Its own key does not outlive the word of whoever vouched for it, and who is trusted for that may have changed.
+  if ((known.vouchedUntil ?? Infinity) <= as.clock.now())
+    refuse('FEDERATION_INVALID', {
+      detail: 'what vouched for this instance has ended; come with a fresh one',
+    })
   return { known, payload: jws.payload }
 }
 

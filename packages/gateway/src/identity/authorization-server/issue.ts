@@ -24,7 +24,7 @@ export const principalOf = (
 
 /**
  * Issues an access token and answers with it (RFC 6749 section 5.1, RFC 9449 section 5, RFC 8705 section 3, RFC 9396 section 7).
- * It lives no longer than the task, the key and, when it is bound to no key, five minutes.
+ * It lives no longer than the task, the key, what vouched for the holder and, when it is bound to no key, five minutes.
  * @throws Refusal TASK_REQUIRED when it would be bound to neither a key nor a task
  */
 export async function issueToken(
@@ -50,6 +50,7 @@ export async function issueToken(
     now + longest,
     work?.task.expiresAt ?? Number.POSITIVE_INFINITY,
     bound.notAfter ?? Number.POSITIVE_INFINITY,
+    holder.vouchedUntil ?? Number.POSITIVE_INFINITY,
   )
   await as.recorder.append({
     type: 'token.issued',

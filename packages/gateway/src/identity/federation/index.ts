@@ -65,7 +65,7 @@ async function byAssertion(
     method: `${workload.kind}:${workload.trust}`,
     subject: workload.subject,
     attested: workload.attested,
-    token: hash('sha256', assertion, 'base64url'),
+    voucher: { hash: hash('sha256', assertion, 'base64url'), expiresAt: workload.expiresAt },
   })
   const own = holder.keys.find(({ jkt }) => jkt === key.jkt)
   const bound = { binding: 'dpop', jkt: key.jkt, notAfter: own?.notAfter } as const
@@ -93,7 +93,7 @@ async function byCertificate(
       method: `x509:${workload.trust}`,
       subject: workload.subject,
       attested: { name: workload.subject },
-      token: undefined,
+      voucher: undefined,
     },
   )
   const bound = { binding: 'mtls', jkt, notAfter: workload.expiresAt } as const
@@ -106,15 +106,17 @@ interface Newcomer {
   readonly method: string
   readonly subject: string
   readonly attested: JsonObject
-  /** Hash of the token that vouched for it. */
-  readonly token: string | undefined
+  /** Of the token that vouched for it; undefined where the vouching is shown at every request. */
+  readonly voucher: { readonly hash: string; readonly expiresAt: number } | undefined
 }
 
 /** The instance that has the key already, or a new one. @throws Refusal FEDERATION_INVALID, AGENT_*, INSTANCE_REVOKED */
 async function arrive(as: AuthorizationServer, key: NewKey, who: Newcomer): Promise<KnownInstance> {
   const agent = await as.agents.require(who.agentName)
-  const token = who.token === undefined ? {} : { token: who.token }
-  const attested = { subject: who.subject, ...who.attested, ...token }
+  const { voucher } = who
+  const attested = { subject: who.subject, ...who.attested }
+  if (voucher && !(await as.instances.claim({ ...voucher, jkt: key.jkt })))
+    refuse('FEDERATION_INVALID', { detail: 'it came with another key before' })
   const existing = await as.instances.byKey(key.jkt)
   if (existing) {
     assertActive(existing)
@@ -122,11 +124,16 @@ async function arrive(as: AuthorizationServer, key: NewKey, who: Newcomer): Prom
       existing.agent === agent.id &&
       existing.method === who.method &&
       existing.attested.subject === who.subject
-    return isSame ? existing : refuse('FEDERATION_INVALID', { detail: 'the key belongs to another workload' })
+    if (!isSame) return refuse('FEDERATION_INVALID', { detail: 'the key belongs to another workload' })
+    if (voucher) await as.instances.vouch(existing.id, voucher.expiresAt)
+    return (await as.instances.find(existing.id)) ?? existing
   }
-  if (who.token !== undefined && (await as.instances.cameBy(who.token)))
-    refuse('FEDERATION_INVALID', { detail: 'it came with another key before' })
-  const row = await as.instances.enrol(agent.id, key, { host: '', method: who.method, attested })
+  const row = await as.instances.enrol(agent.id, key, {
+    host: '',
+    method: who.method,
+    attested,
+    ...(voucher ? { vouchedUntil: voucher.expiresAt } : {}),
+  })
   const holder = await as.instances.find(row.id)
   if (!holder) throw new Error('an instance that was just made is gone')
   assertActive(holder)

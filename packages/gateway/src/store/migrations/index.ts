@@ -5,6 +5,7 @@ import { operators } from './0003-operators.ts'
 import { outward } from './0004-outward.ts'
 import { interactive } from './0005-interactive.ts'
 import { signals } from './0006-signals.ts'
+import { vouchers } from './0007-vouchers.ts'
 
 /** In order; a migration that has been released is never edited. */
 export const MIGRATIONS: readonly (readonly [name: string, up: (tx: Tx) => Promise<void>])[] = [
@@ -14,4 +15,5 @@ export const MIGRATIONS: readonly (readonly [name: string, up: (tx: Tx) => Promi
   ['0004-outward', outward],
   ['0005-interactive', interactive],
   ['0006-signals', signals],
+  ['0007-vouchers', vouchers],
 ]
