@@ -4,6 +4,7 @@ import type { RequestKey } from '../lib/http-signature.ts'
 import type { Secret } from '../lib/secret.ts'
 import { refuse } from '../model/refusal.ts'
 import type { Minted } from './broker.ts'
+import { secretParts } from './secret-parts.ts'
 
 /** What is put into a request or a child process on behalf of a task; never shown to the agent. */
 export interface Injection {
@@ -35,6 +36,10 @@ export async function compose(
   resolve: Resolve,
 ): Promise<Composed> {
   const secrets = new Map<string, string>()
+  const learn = (name: string, secret: string) => {
+    for (const [i, part] of secretParts(secret).entries())
+      secrets.set(i === 0 ? `${server}:${name}` : `${server}:${name}, part ${i}`, part)
+  }
   const fill = async (fields: Readonly<Record<string, ConfiguredValue>>) => {
     const out: Record<string, string> = {}
     for (const [name, value] of Object.entries(fields)) {
@@ -42,13 +47,13 @@ export async function compose(
       else {
         const secret =
           'lease' in value ? partOf(server, minted, value.lease) : (await resolve(server, value)).reveal()
-        secrets.set(`${server}:${name}`, secret)
+        learn(name, secret)
         out[name] = secret
       }
     }
     return out
   }
-  for (const [name, value] of minted?.values ?? []) secrets.set(`${server}:${name}`, value)
+  for (const [name, value] of minted?.values ?? []) learn(name, value)
   if (isStdio(config)) return { headers: {}, env: await fill(config.env), secrets }
   const headers = lowerCase(await fill(config.headers))
   const token = minted?.values.get('token')

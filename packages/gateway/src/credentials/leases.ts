@@ -1,7 +1,8 @@
-import type { CredentialKind } from '../config/credential-schema.ts'
+import type { CredentialConfig, CredentialKind } from '../config/credential-schema.ts'
 import type { SecretReference, ServerConfig } from '../config/schema.ts'
 import { isStdio } from '../config/schema.ts'
 import type { Clock } from '../lib/clock.ts'
+import { before, DeadlinePassed } from '../lib/deadline.ts'
 import type { RequestKey } from '../lib/http-signature.ts'
 import { newId } from '../lib/id.ts'
 import type { Secret } from '../lib/secret.ts'
@@ -13,6 +14,7 @@ import type { Broker, LeaseHolder, Minted } from './broker.ts'
 import { CannotRevoke } from './broker.ts'
 import type { Injection } from './injection.ts'
 import { compose } from './injection.ts'
+import { KnownSecrets } from './known.ts'
 import { seal, unseal } from './seal.ts'
 
 interface Lease {
@@ -20,7 +22,13 @@ interface Lease {
   readonly task: string
   readonly server: string
   readonly injection: Injection
-  readonly secrets: ReadonlyMap<string, string>
+}
+
+/** What revoking needs, as it was when the credential was minted: the configuration may be another by then, or gone. */
+interface Handle {
+  readonly credential: CredentialConfig
+  readonly reference: string | undefined
+  readonly expiresAt: number | undefined
 }
 
 interface LeaseDeps {
@@ -40,14 +48,19 @@ interface LeaseDeps {
   onAlarm(problem: string): void
   /** The key that signs requests now. */
   requestKey(): RequestKey
+  /** Aborts when a broker has had its time; for tests. */
+  deadline?(ms: number): AbortSignal
 }
 
 /** Leases of the gateway itself, for asking servers what they offer. */
 export const OWN_TASK = 'gateway'
 
-const MIN_LEAK = 8
 const MINT_MS = 15_000
 const REVOKE_MS = 10_000
+/** A row that says `minting` for this long was left by a process that is no more: minting never takes so long. */
+const ORPHAN_MS = 2 * MINT_MS
+/** Revocations tried at the same time after an outage. */
+const AT_ONCE = 50
 /** A credential this close to its end is replaced; a short-lived one when a third of its life is left. */
 const MARGIN_MS = 20_000
 const FIRST_RETRY_MS = 1000
@@ -55,34 +68,55 @@ const LONGEST_RETRY_MS = 5 * 60_000
 /** From the third failure on, somebody should look. */
 const ALARM_AT = 3
 const ALIVE = ['minting', 'active', 'revoking', 'revoke_failed'] as const
+/** States of a task that may no longer hold anything. */
+const OVER = ['closing', 'closed'] as const
+
+/** Why a credential is not known to be dead, in words that hold no secret. */
+interface Failure {
+  readonly why: string
+  /** It ends by itself, and nobody can end it sooner. */
+  readonly lapses: boolean
+}
 
 /** Upstream credentials by task: minted on first use, renewed before they end, revoked with the task, retried until it is certain. */
 export class Leases {
   readonly #d: LeaseDeps
   readonly #leases = new Map<string, Lease | Promise<Lease>>()
+  readonly #known = new KnownSecrets()
+  /** Ids whose broker has not answered yet. */
+  readonly #minting = new Set<string>()
+  /** What was minted and the store has not taken yet. */
+  readonly #unwritten = new Map<string, Handle>()
   /** Ends under way, so that nobody tries the same one at the same time. */
   readonly #ending = new Map<string, Promise<boolean>>()
+  /** Ends that broke off, because the store was away, and whether the row may say `minting` though nobody mints. */
+  readonly #brokenOff = new Map<string, boolean>()
 
   constructor(deps: LeaseDeps) {
     this.#d = deps
   }
 
-  /** What to inject for this task. Synchronous once the lease is open. @throws Refusal CREDENTIAL_UNAVAILABLE */
+  /** What to inject for this task. Synchronous once the lease is open. @throws Refusal CREDENTIAL_UNAVAILABLE, TASK_CLOSED */
   injectionFor(server: string, task: string): Injection | Promise<Injection> {
     const key = `${task}\n${server}`
     const held = this.#leases.get(key)
     if (held instanceof Promise) return held.then((lease) => lease.injection)
-    if (held && this.#isFresh(held.injection)) return held.injection
+    if (held && this.#isFresh(held.injection)) {
+      if (task !== OWN_TASK && !this.#d.holder(task)) refuse('TASK_CLOSED', { end: 'no longer live' })
+      return held.injection
+    }
     const replaced = held?.id
     const opening = this.#open(server, task)
     this.#leases.set(key, opening)
     return opening.then(
       async (lease) => {
-        if (this.#leases.get(key) === opening) this.#leases.set(key, lease)
+        const isWanted = this.#leases.get(key) === opening
+        if (isWanted) this.#leases.set(key, lease)
         // What it replaces is given back, but nobody waits for that.
         if (replaced !== undefined) void this.#end(replaced).catch(() => {})
         await this.#d.onOpened()
-        return lease.injection
+        // The configuration changed meanwhile, or the task ended: this one is of yesterday.
+        return isWanted ? lease.injection : await this.injectionFor(server, task)
       },
       (error: unknown) => {
         if (this.#leases.get(key) === opening) this.#leases.delete(key)
@@ -111,7 +145,10 @@ export class Leases {
       broker: credential?.kind ?? 'static',
       state: 'minting',
       upstream_expires_at: null,
-      reference: null,
+      reference:
+        credential === undefined
+          ? null
+          : this.#sealed(id, { credential, reference: undefined, expiresAt: undefined }),
       attempts: 0,
       next_retry_at: null,
       last_error: null,
@@ -120,45 +157,95 @@ export class Leases {
     }
     await this.#d.store.db.insertInto('leases').values(row).execute()
     try {
-      const signal = AbortSignal.timeout(MINT_MS)
-      const minted =
-        credential &&
-        (await this.#broker(credential.kind).mint({ lease: id, server, config: credential, holder, signal }))
+      const minted = credential && (await this.#mint(row, credential, holder))
       const composed = await compose(server, config, minted, this.#d.resolve)
+      this.#known.learn(id, task, composed.secrets)
       await this.#d.recorder.append({
         type: 'lease.opened',
         actor: { kind: 'gateway' },
         task,
         data: { lease: id, server, credential: row.broker, expires_at: minted?.expiresAt ?? null },
       })
-      await this.#activate(id, task, minted)
+      await this.#activate(id, task)
       const freshUntil =
         minted?.expiresAt === undefined
           ? undefined
           : minted.expiresAt - Math.min(MARGIN_MS, (minted.expiresAt - now) / 3)
-      const { headers, env, secrets } = composed
+      const { headers, env } = composed
       const signing = !isStdio(config) && config.sign_requests ? { signing: this.#d.requestKey() } : {}
-      return { id, task, server, injection: { headers, env, freshUntil, ...signing }, secrets }
+      return { id, task, server, injection: { headers, env, freshUntil, ...signing } }
     } catch (error) {
       // Whether anything was minted is not always known, so it is revoked like one that was.
-      await this.#end(id).catch(() => {})
+      await this.#end(id, true).catch(() => {})
       if (error instanceof Refusal || error instanceof AuditUnavailable) throw error
       return refuse('CREDENTIAL_UNAVAILABLE', { server, detail: 'it could not be minted' })
     }
   }
 
-  /** @throws Refusal when the task ended while its credential was being minted */
-  async #activate(id: string, task: string, minted: Minted | undefined): Promise<void> {
+  /** Mints, and writes down at once what revoking it needs. What a broker yields after its time is revoked. */
+  async #mint(
+    { id, server }: LeaseRow,
+    credential: CredentialConfig,
+    holder: LeaseHolder | undefined,
+  ): Promise<Minted> {
+    const signal = this.#deadline(MINT_MS)
+    this.#minting.add(id)
+    const minting = this.#broker(credential.kind)
+      .mint({ lease: id, server, config: credential, holder, signal })
+      .finally(() => this.#minting.delete(id))
+    const note = (minted: Minted) =>
+      this.#note(id, { credential, reference: minted.reference, expiresAt: minted.expiresAt })
+    try {
+      const minted = await before(signal, minting)
+      await note(minted)
+      return minted
+    } catch (error) {
+      if (this.#minting.has(id))
+        void minting
+          .then(note)
+          .catch(() => {})
+          .then(() => this.#end(id, true))
+          .catch(() => {})
+      throw error
+    }
+  }
+
+  /** Kept in memory until the store has it: a token whose reference is lost cannot be revoked. */
+  async #note(id: string, handle: Handle): Promise<void> {
+    this.#unwritten.set(id, handle)
+    await this.#d.store.db
+      .updateTable('leases')
+      .set({ reference: this.#sealed(id, handle), upstream_expires_at: handle.expiresAt ?? null })
+      .where('id', '=', id)
+      .where('closed_at', 'is', null)
+      .execute()
+    this.#unwritten.delete(id)
+  }
+
+  #sealed(id: string, { credential, reference }: Handle): string {
+    return seal(this.#d.kek, `lease:${id}`, 1, JSON.stringify({ credential, reference }))
+  }
+
+  /**
+   * Asks the store, too: another gateway may have ended the task and this one not know yet. Whoever ends it looks for leases afterwards, so
+   * one of the two always sees the other. @throws Refusal when the task ended while its credential was being minted
+   */
+  async #activate(id: string, task: string): Promise<void> {
     const { numUpdatedRows } = await this.#d.store.db
       .updateTable('leases')
-      .set({
-        state: 'active',
-        upstream_expires_at: minted?.expiresAt ?? null,
-        reference:
-          minted?.reference === undefined ? null : seal(this.#d.kek, `lease:${id}`, 1, minted.reference),
-      })
+      .set({ state: 'active' })
       .where('id', '=', id)
       .where('state', '=', 'minting')
+      .where(({ not, exists, selectFrom }) =>
+        not(
+          exists(
+            selectFrom('tasks')
+              .select('tasks.id')
+              .where('tasks.id', '=', task)
+              .where('tasks.state', 'in', OVER),
+          ),
+        ),
+      )
       .executeTakeFirst()
     const isOver = task !== OWN_TASK && this.#d.holder(task) === undefined
     if (numUpdatedRows !== 1n || isOver) refuse('TASK_CLOSED', { end: 'meanwhile' })
@@ -169,68 +256,106 @@ export class Leases {
    * @returns true when each is revoked or has lapsed; false when some are tried again by {@link retryDue}
    */
   async close(task: string): Promise<boolean> {
-    for (const [key] of this.#leases) if (key.startsWith(`${task}\n`)) this.#leases.delete(key)
+    const opening: (Lease | Promise<Lease>)[] = []
+    for (const [key, lease] of this.#leases) {
+      if (!key.startsWith(`${task}\n`)) continue
+      this.#leases.delete(key)
+      opening.push(lease)
+    }
+    // What is being minted has no reference yet by which it could be revoked; it ends itself when it has one.
+    await Promise.allSettled(opening)
     const rows = await this.#d.store.db
       .selectFrom('leases')
       .select('id')
       .where('task_id', '=', task)
       .where('state', 'in', ALIVE)
       .execute()
-    const ended = await Promise.all(rows.map(({ id }) => this.#end(id)))
-    return ended.every(Boolean)
+    return await this.#endAll(rows)
   }
 
-  /** One attempt to end a lease. @returns whether it is over */
-  #end(id: string): Promise<boolean> {
+  /** Tries all of them, then throws the first error. */
+  async #endAll(rows: readonly { id: string }[]): Promise<boolean> {
+    const ended = await Promise.allSettled(rows.map(({ id }) => this.#end(id, this.#brokenOff.get(id))))
+    const failed = ended.find((result) => result.status === 'rejected')
+    if (failed) throw failed.reason
+    return ended.every((result) => result.status === 'fulfilled' && result.value)
+  }
+
+  /** Another gateway ended the task: what is held here for it is not used any more. */
+  forget(task: string): void {
+    for (const key of this.#leases.keys()) if (key.startsWith(`${task}\n`)) this.#leases.delete(key)
+    this.#known.forgetTask(task)
+  }
+
+  /** One attempt to end a lease. @param isOurs its row may say `minting` and nobody mints it any more. @returns whether it is over */
+  #end(id: string, isOurs = false): Promise<boolean> {
     const pending = this.#ending.get(id)
     if (pending !== undefined) return pending
-    const ending = this.#attempt(id).finally(() => this.#ending.delete(id))
+    const ending = this.#attempt(id, isOurs)
+      .then(
+        (isOver) => {
+          this.#brokenOff.delete(id)
+          return isOver
+        },
+        (error: unknown) => {
+          this.#brokenOff.set(id, isOurs)
+          throw error
+        },
+      )
+      .finally(() => this.#ending.delete(id))
     this.#ending.set(id, ending)
     return ending
   }
 
-  async #attempt(id: string): Promise<boolean> {
+  async #attempt(id: string, isOurs: boolean): Promise<boolean> {
     const { db } = this.#d.store
+    const unwritten = this.#unwritten.get(id)
+    if (unwritten) await this.#note(id, unwritten)
+    const row = await db.selectFrom('leases').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
+    if (row.closed_at !== null) {
+      this.#known.forget(id)
+      return true
+    }
+    if (this.#minting.has(id)) {
+      await this.#failed(row, { why: 'its broker does not answer', lapses: false })
+      return false
+    }
     const now = this.#d.clock.now()
+    // Another gateway is minting it, and sees at the end of that that nobody wants it.
+    if (row.state === 'minting' && !isOurs && row.created_at > now - ORPHAN_MS) return false
     await db
       .updateTable('leases')
       .set({ state: 'revoking' })
       .where('id', '=', id)
-      .where('state', 'in', ALIVE)
+      .where('closed_at', 'is', null)
       .execute()
-    const row = await db.selectFrom('leases').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
-    if (row.state === 'revoked' || row.state === 'lapsed') return true
+    const failure = await this.#tryRevoke(row)
+    // Tried also when its time is over: that is only so by this clock.
     const isLapsed = row.upstream_expires_at !== null && row.upstream_expires_at <= now
-    const failure = isLapsed ? undefined : await this.#tryRevoke(row)
-    if (failure === undefined) {
-      await this.#over(row, isLapsed ? 'lapsed' : 'revoked')
-      return true
+    if (failure !== undefined && !isLapsed) {
+      await this.#failed(row, failure)
+      return false
     }
-    await this.#failed(row, failure)
-    return false
+    await this.#over(row, failure === undefined ? 'revoked' : 'lapsed')
+    return true
   }
 
-  /** @returns why it failed, in words that hold no secret; undefined when the credential is dead */
-  async #tryRevoke(row: LeaseRow): Promise<string | undefined> {
-    const credential = this.#d.serverConfig(row.server)?.credential
+  async #tryRevoke(row: LeaseRow): Promise<Failure | undefined> {
     if (row.broker === 'static') return undefined
-    if (credential?.kind !== row.broker)
-      return 'the configuration it was minted with is gone; put the server’s `credential` back'
+    if (row.reference === null) return { why: 'what revoking needs is not written down', lapses: false }
     try {
-      await this.#broker(credential.kind).revoke({
-        lease: row.id,
-        server: row.server,
-        config: credential,
-        reference:
-          row.reference === null
-            ? undefined
-            : unseal(this.#d.kek, `lease:${row.id}`, 1, row.reference).reveal(),
-        signal: AbortSignal.timeout(REVOKE_MS),
-      })
+      const { credential, reference } = JSON.parse(
+        unseal(this.#d.kek, `lease:${row.id}`, 1, row.reference).reveal(),
+      ) as Pick<Handle, 'credential' | 'reference'>
+      const signal = this.#deadline(REVOKE_MS)
+      const { id: lease, server } = row
+      const broker = this.#broker(credential.kind)
+      await before(signal, broker.revoke({ lease, server, config: credential, reference, signal }))
       return undefined
     } catch (error) {
-      if (error instanceof CannotRevoke) return 'it cannot be revoked, only lapse'
-      return error instanceof Refusal ? error.message : 'the broker failed'
+      if (error instanceof CannotRevoke) return { why: 'it cannot be revoked, only lapse', lapses: true }
+      if (error instanceof DeadlinePassed) return { why: 'its broker does not answer', lapses: false }
+      return { why: error instanceof Refusal ? error.message : 'the broker failed', lapses: false }
     }
   }
 
@@ -242,6 +367,7 @@ export class Leases {
       .where('id', '=', row.id)
       .where('closed_at', 'is', null)
       .executeTakeFirst()
+    this.#known.forget(row.id)
     if (numUpdatedRows !== 1n) return
     // Ending is the safe side: an entry that the log cannot take does not bring it back.
     await this.#d.recorder
@@ -254,45 +380,57 @@ export class Leases {
       .catch(() => {})
   }
 
-  async #failed(row: LeaseRow, why: string): Promise<void> {
+  async #failed(row: LeaseRow, { why, lapses }: Failure): Promise<void> {
     const attempts = row.attempts + 1
+    const now = this.#d.clock.now()
     const wait = Math.min(FIRST_RETRY_MS * 2 ** Math.min(attempts - 1, 20), LONGEST_RETRY_MS)
-    await this.#d.store.db
+    // What can only lapse is looked at again when it has; trying in between changes nothing.
+    const end = lapses ? row.upstream_expires_at : null
+    const { numUpdatedRows } = await this.#d.store.db
       .updateTable('leases')
       .set({
         state: 'revoke_failed',
         attempts,
-        next_retry_at: this.#d.clock.now() + wait,
+        next_retry_at: end ?? now + wait,
         last_error: why.slice(0, 300),
       })
       .where('id', '=', row.id)
-      .execute()
-    if (attempts !== 1 && attempts !== ALARM_AT) return
+      // Another gateway may have been luckier.
+      .where('closed_at', 'is', null)
+      .executeTakeFirst()
+    if (numUpdatedRows !== 1n || (attempts !== 1 && attempts !== ALARM_AT)) return
     const data = { lease: row.id, server: row.server, attempts, why: why.slice(0, 300) }
     await this.#d.recorder
       .append({ type: 'lease.revoke_failed', actor: { kind: 'gateway' }, task: row.task_id, data })
       .catch(() => {})
-    if (attempts === ALARM_AT)
+    if (attempts === ALARM_AT && end === null)
       this.#d.onAlarm(`the credential ${row.id} for ${row.server} could not be revoked: ${why}`)
   }
 
-  /** Upkeep: tries again what failed and is due, and what an end that broke off left behind. */
+  /** Upkeep: tries again what failed and is due, and what an end that broke off, or a process that is no more, left behind. */
   async retryDue(): Promise<void> {
+    const now = this.#d.clock.now()
     const rows = await this.#d.store.db
       .selectFrom('leases')
       .leftJoin('tasks', 'tasks.id', 'leases.task_id')
       .select('leases.id')
+      .where('leases.closed_at', 'is', null)
       .where((e) =>
         e.or([
+          e('leases.state', '=', 'revoking'),
+          e.and([e('leases.state', '=', 'revoke_failed'), e('leases.next_retry_at', '<=', now)]),
+          e.and([e('leases.state', '=', 'active'), e('tasks.state', 'in', OVER)]),
           e.and([
-            e('leases.state', '=', 'revoke_failed'),
-            e('leases.next_retry_at', '<=', this.#d.clock.now()),
+            e('leases.state', '=', 'minting'),
+            e('leases.created_at', '<=', now - ORPHAN_MS),
+            e.or([e('tasks.state', 'in', OVER), e('tasks.state', 'is', null)]),
           ]),
-          e.and([e('leases.state', 'in', ['active', 'revoking']), e('tasks.state', '=', 'closing')]),
         ]),
       )
+      .limit(AT_ONCE)
       .execute()
-    await Promise.all(rows.map(({ id }) => this.#end(id)))
+    const ids = new Set([...this.#brokenOff.keys(), ...rows.map(({ id }) => id)])
+    await this.#endAll([...ids].map((id) => ({ id })))
   }
 
   async isOver(task: string): Promise<boolean> {
@@ -321,9 +459,10 @@ export class Leases {
       .select(['leases.task_id'])
       .distinct()
       .where('leases.state', 'in', ALIVE)
-      .where((on) => on.or([on('tasks.state', 'is', null), on('tasks.state', 'in', ['closing', 'closed'])]))
+      .where((on) => on.or([on('tasks.state', 'is', null), on('tasks.state', 'in', OVER)]))
       .execute()
-    for (const { task_id } of rows) await this.close(task_id)
+    // A system that is away does not hold up the start; what fails is tried again.
+    await Promise.all(rows.map(({ task_id }) => this.close(task_id)))
   }
 
   /** Gives back what one task holds on one server. */
@@ -338,21 +477,22 @@ export class Leases {
     for (const [key, lease] of this.#leases) {
       if (!key.endsWith(`\n${server}`)) continue
       this.#leases.delete(key)
-      if (!(lease instanceof Promise)) void this.#end(lease.id).catch(() => {})
+      void Promise.resolve(lease)
+        .then(({ id }) => {
+          this.#known.replaced(id)
+          return this.#end(id)
+        })
+        .catch(() => {})
     }
   }
 
-  /** Secret values in use, for recognising them in content. Short ones would match by chance. */
+  /** Secret values that may still be good, for recognising them in content. */
   knownSecrets(): ReadonlyMap<string, string> {
-    const known = new Map<string, string>()
-    for (const lease of this.#leases.values()) {
-      if (lease instanceof Promise) continue
-      for (const [name, value] of lease.secrets) {
-        if (value.length < MIN_LEAK || known.get(name) === value) continue
-        known.set(known.has(name) ? `${name} of ${lease.task}` : name, value)
-      }
-    }
-    return known
+    return this.#known.all()
+  }
+
+  #deadline(ms: number): AbortSignal {
+    return this.#d.deadline?.(ms) ?? AbortSignal.timeout(ms)
   }
 
   #broker(kind: CredentialKind): Broker {
