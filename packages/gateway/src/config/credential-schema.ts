@@ -94,7 +94,9 @@ const GithubCredential = z.strictObject({
   installation_id: z.string().regex(/^\d+$/, 'a number'),
   key: SecretRef.describe('Private key of the app, PKCS #8 PEM.'),
   repositories: z.array(z.string().min(1).max(100)).min(1).max(500),
-  permissions: z.record(z.string().regex(/^[a-z_]+$/), z.enum(['read', 'write'])),
+  permissions: z
+    .record(z.string().regex(/^[a-z_]+$/), z.enum(['read', 'write']))
+    .refine((given) => Object.keys(given).length > 0, 'name at least one: none means all that the app has'),
 })
 
 /** Temporary AWS credentials, cut down by a session policy. */

@@ -8,6 +8,8 @@ export class Wire implements AsyncDisposable {
   readonly url: string
   /** Swallows what is sent on LISTEN, as a pooler in transaction mode does. */
   withoutNotifications = false
+  /** Sees what the client sends. */
+  onSent: ((data: Buffer) => void) | undefined
   readonly #listener: Server
   readonly #sockets = new Set<Socket>()
   #cut = false
@@ -61,6 +63,7 @@ export class Wire implements AsyncDisposable {
       })
     }
     if (this.#cut) return void near.destroy()
+    near.on('data', (data) => this.onSent?.(data))
     if (this.withoutNotifications) near.on('data', (data) => far.write(withoutListen(data)))
     else near.pipe(far)
     far.pipe(near)

@@ -341,6 +341,44 @@ test('a Vault lease is read with its fields and revoked by its id', async () => 
   assert.equal(requests[1]?.headers['x-vault-token'], SECRET)
 })
 
+test('a revocation that Vault answers with 400 did not happen, whatever it means by it', async () => {
+  const { vault } = configs()
+  answer = (_seen, res) => json(res, 400, { errors: ['failed to revoke entry: connection refused'] })
+  await assert.rejects(brokerFor(vault).revoke({ ...request(vault), reference: 'database/creds/reader/x1' }))
+})
+
+test('a token for more than the subject is not used, and given back at once', async () => {
+  const { oauth } = configs()
+  for (const scope of ['patient/*.rs', 'patient/pt-7.rs', 'patient/pt-104.rs patient/pt-7.rs']) {
+    requests.length = 0
+    answer = ({ url }, res) => {
+      if (url === '/token')
+        json(res, 200, { access_token: 'wide', token_type: 'Bearer', expires_in: 60, scope })
+      else res.writeHead(200).end()
+    }
+    await assert.rejects(mint(oauth), /more than the subject/)
+    assert.deepEqual(
+      requests.map(({ url }) => url),
+      ['/token', '/revoke'],
+    )
+  }
+})
+
+test('a token that would live for ages is given back, not only refused', async () => {
+  const { oauth } = configs()
+  answer = ({ url }, res) => {
+    if (url === '/token') json(res, 200, { access_token: 'eternal', token_type: 'Bearer', expires_in: 1e15 })
+    else res.writeHead(200).end()
+  }
+  await assert.rejects(mint(oauth), { name: 'Refusal' })
+  assert.equal(new URLSearchParams(requests[1]?.body).get('token'), 'eternal')
+})
+
+test('a GitHub App without named permissions is a mistake: none means all that it has', () => {
+  const { 'github-app': github } = configs()
+  assert.equal(CredentialSchema.safeParse({ ...github, permissions: {} }).success, false)
+})
+
 const HOSTILE: Record<string, (seen: Seen, res: ServerResponse) => void> = {
   'an error that quotes the secret': ({ headers, body }, res) =>
     res.writeHead(500).end(`${SECRET} ${headers.authorization} ${body}`),

@@ -30,24 +30,50 @@ export function oauthBroker(deps: BrokerDeps): Broker<'oauth'> {
         const response = await oauth.genericTokenEndpointRequest(as, client, auth, grant, parameters, options)
         return await oauth.processGenericTokenEndpointResponse(as, client, response)
       })
-      return {
-        values: new Map([['token', answer.access_token]]),
-        expiresAt: deps.now() + lifetime(server, answer.expires_in) * 1000,
-        reference: answer.access_token,
+      try {
+        assertNoMore(request, answer.scope)
+        return {
+          values: new Map([['token', answer.access_token]]),
+          expiresAt: deps.now() + lifetime(server, answer.expires_in) * 1000,
+          reference: answer.access_token,
+        }
+      } catch (error) {
+        // Nobody gets it, so nobody would give it back.
+        await giveBack(deps, request, answer.access_token).catch(() => {})
+        throw error
       }
     },
-    async revoke({ config, server, reference, signal }) {
+    async revoke(request) {
       // Nothing was ever minted under this lease, as far as anyone knows; what the other side may have made lapses there.
-      if (reference === undefined) return
-      const auth = await clientAuth(deps, server, config.auth)
-      const [as, client] = await asking(server, 'the authorization server', () => sides(config, signal))
-      if (as.revocation_endpoint === undefined) throw new CannotRevoke()
-      await asking(server, 'the authorization server', async () => {
-        const response = await oauth.revocationRequest(as, client, auth, reference, requestOptions(signal))
-        await oauth.processRevocationResponse(response)
-      })
+      if (request.reference !== undefined) await giveBack(deps, request, request.reference)
     },
   }
+}
+
+async function giveBack(
+  deps: BrokerDeps,
+  { config, server, signal }: Pick<MintRequest<'oauth'>, 'config' | 'server' | 'signal'>,
+  token: string,
+): Promise<void> {
+  const auth = await clientAuth(deps, server, config.auth)
+  const [as, client] = await asking(server, 'the authorization server', () => sides(config, signal))
+  if (as.revocation_endpoint === undefined) throw new CannotRevoke()
+  await asking(server, 'the authorization server', async () => {
+    const response = await oauth.revocationRequest(as, client, auth, token, requestOptions(signal))
+    await oauth.processRevocationResponse(response)
+  })
+}
+
+/** A scope for one subject is a wall: a server that grants another than was asked for (RFC 6749 section 5.1) has taken it down. */
+function assertNoMore(request: MintRequest<'oauth'>, granted: string | undefined): void {
+  const { scope } = request.config
+  if (granted === undefined || !scope?.includes('{subject}')) return
+  const asked = withSubject(request, scope).split(' ')
+  if (!granted.split(' ').every((one) => asked.includes(one)))
+    refuse('CREDENTIAL_UNAVAILABLE', {
+      server: request.server,
+      detail: 'its token is for more than the subject of the task',
+    })
 }
 
 async function asked(deps: BrokerDeps, request: MintRequest<'oauth'>): Promise<[string, URLSearchParams]> {

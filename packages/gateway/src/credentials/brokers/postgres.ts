@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import type { CredentialOf } from '../../config/credential-schema.ts'
+import { before } from '../../lib/deadline.ts'
 import { refuse } from '../../model/refusal.ts'
 import type { Broker, BrokerDeps, MintRequest, RevokeRequest } from '../broker.ts'
+import { scramVerifier } from './scram.ts'
 
 const CONNECT_MS = 5000
 const STATEMENT_MS = 10_000
@@ -58,10 +60,11 @@ async function create(
 ): Promise<void> {
   const role = quoted(login.user)
   await client.query('begin')
+  await client.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [login.user])
   // Role statements take no parameters; both values are made here, and quoted all the same.
   await client.query(
     `create role ${role} with login nosuperuser nocreatedb nocreaterole nobypassrls inherit
-       connection limit ${config.connections} password ${literal(login.password)}
+       connection limit ${config.connections} password ${literal(scramVerifier(login.password, randomBytes(16)))}
        valid until ${literal(new Date(login.expiresAt).toISOString())} in role ${quoted(config.role)}`,
   )
   await client.query(`alter role ${role} set statement_timeout = '30s'`)
@@ -76,6 +79,8 @@ async function create(
 }
 
 async function drop(client: pg.Client, config: CredentialOf<'postgres'>, user: string): Promise<void> {
+  // A minting that was cut off may be about to commit: whoever holds this has done so, or never will.
+  await client.query('select pg_advisory_lock(hashtextextended($1, 0))', [user])
   // By itself and first: from its commit on, the next query of an open session sees no row.
   if (config.scope) {
     await client.query(`delete from ${scopeTable(config.scope)} where role_name = $1`, [user])
@@ -83,21 +88,33 @@ async function drop(client: pg.Client, config: CredentialOf<'postgres'>, user: s
   const { rowCount } = await client.query('select 1 from pg_roles where rolname = $1', [user])
   if (rowCount === 0) return
   await client.query(`alter role ${quoted(user)} nologin`)
-  for (let tries = 0; tries < MAX_TRIES; tries++) {
-    // A session that was just logging in shows up a moment later.
-    const ended = await client.query(
-      'select pg_terminate_backend(pid) from pg_stat_activity where usename = $1',
-      [user],
-    )
-    if (ended.rowCount === 0) break
-    await client.query('select pg_sleep(0.02)')
-  }
+  await endSessions(client, user)
   try {
     await client.query(`drop role if exists ${quoted(user)}`)
   } catch (error) {
     // It made objects that still exist. It cannot log in and has no session, so the name is all that is left of it.
     if ((error as { code?: string }).code !== DEPENDENT_OBJECTS) throw error
   }
+}
+
+/** @throws when one does not end: dropping its role would not end it either. */
+async function endSessions(client: pg.Client, user: string): Promise<void> {
+  const { rows } = await client.query("select pg_has_role(current_user, $1, 'usage') as may", [user])
+  if (!rows[0]?.may) {
+    // An administrator that is no superuser may not end the sessions of others; each role may end its own.
+    await client.query(`grant ${quoted(user)} to current_user`)
+    await client.query(`set role ${quoted(user)}`)
+  }
+  for (let tries = 0; tries < MAX_TRIES; tries++) {
+    // A session that was just logging in shows up a moment later.
+    const ended = await client.query(
+      'select pg_terminate_backend(pid) from pg_stat_activity where usename = $1',
+      [user],
+    )
+    if (ended.rowCount === 0) return void (await client.query('reset role'))
+    await client.query('select pg_sleep(0.02)')
+  }
+  throw new Error('a session does not end')
 }
 
 const scopeTable = ({ schema, table }: { schema: string; table: string }): string =>
@@ -127,6 +144,6 @@ async function asAdmin(
     refuse('CREDENTIAL_UNAVAILABLE', { server, detail: `PostgreSQL refused (${code})` })
   } finally {
     signal.removeEventListener('abort', abort)
-    await client.end().catch(() => {})
+    await before(signal, client.end()).catch(() => {})
   }
 }
