@@ -17,6 +17,7 @@ import type { OperatorApiDeps } from './control/operator-api.ts'
 import { operatorApi } from './control/operator-api.ts'
 import { PUBLIC_PREFIX } from './control/permissions.ts'
 import { readKek } from './credentials/kek.ts'
+import { withoutSecrets } from './credentials/known.ts'
 import { createScanner } from './firewall/scanner.ts'
 import type { Snapshot } from './gateway/data-plane.ts'
 import { DataPlane } from './gateway/data-plane.ts'
@@ -118,7 +119,10 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
         env: process.env,
         views: () => rooms.registry.all(),
         onServerOutput: (server, text) =>
-          logger.debug({ server, text }, 'a server wrote to its error output'),
+          logger.debug(
+            { server, text: withoutSecrets(text, rooms.leases.knownSecrets()) },
+            'a server wrote to its error output',
+          ),
         onProblem: (problem, error) => logger.error({ err: error }, problem),
         onBug,
       },

@@ -59,3 +59,12 @@ function free(taken: ReadonlyMap<string, string>, name: string): string {
   while (taken.has(`${name} (${n})`)) n++
   return `${name} (${n})`
 }
+
+/** A text for people, e.g. what a server wrote to its error output. */
+export function withoutSecrets(text: string, known: ReadonlyMap<string, string>): string {
+  let out = text
+  // The longest first: an address holds its password.
+  for (const [name, value] of [...known].sort(([, a], [, b]) => b.length - a.length))
+    out = out.replaceAll(value, () => `[${name}]`)
+  return out
+}

@@ -11,6 +11,7 @@ import type { TestStore } from '../store/testing.ts'
 import { sqliteStore } from '../store/testing.ts'
 import type { Broker, LeaseHolder, Minted } from './broker.ts'
 import { CannotRevoke } from './broker.ts'
+import { withoutSecrets } from './known.ts'
 import { Leases, OWN_TASK } from './leases.ts'
 import { secretParts } from './secret-parts.ts'
 
@@ -467,4 +468,13 @@ test('the bare key in a header, and the password in an address, are recognised t
   assert.ok(secretParts(basic).includes('pass:word'))
   assert.ok(secretParts('postgres://u:p%40ssword@db/x').includes('p@ssword'))
   assert.deepEqual(secretParts('plain-secret'), ['plain-secret'])
+})
+
+test('what a server writes to its error output is shown without the secrets it has', () => {
+  const known = new Map([
+    ['db:password', 'p4ss-w0rd-$&'],
+    ['db:url', 'postgres://u:p4ss-w0rd-$&@db/x'],
+  ])
+  const said = 'cannot reach postgres://u:p4ss-w0rd-$&@db/x with p4ss-w0rd-$&'
+  assert.equal(withoutSecrets(said, known), 'cannot reach [db:url] with [db:password]')
 })

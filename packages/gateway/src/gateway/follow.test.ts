@@ -54,7 +54,8 @@ async function twoGateways(name: string) {
   const [first, second] = [rooms(), rooms()]
   const stopped: Stop[] = []
   const stop = async (what: Stop) => void stopped.push(what)
-  followOthers({ bus, ...second, stop })
+  const forgotten: string[] = []
+  followOthers({ bus, ...second, leases: { forget: (task) => void forgotten.push(task) }, stop })
   const ended = async () => {}
   const agents = new Agents({ ...common, onStopped: ended, onBearerForbidden: ended })
   const instances = new Instances({ ...common, onRevoked: ended })
@@ -74,7 +75,7 @@ async function twoGateways(name: string) {
     assert.ok(second.tokens.inForce(hashToken(token), Date.now()))
     return hashToken(token)
   }
-  return { bus, first, second, stopped, opener, issue }
+  return { bus, first, second, stopped, forgotten, opener, issue }
 }
 
 test('a token that was given up at one gateway is dead at the other that knew it', async () => {
@@ -86,11 +87,12 @@ test('a token that was given up at one gateway is dead at the other that knew it
 })
 
 test('a task that ended at one gateway is stopped at the other, also while a credential waits to be revoked', async () => {
-  const { first, second, stopped, opener, issue } = await twoGateways('ending')
+  const { first, second, stopped, forgotten, opener, issue } = await twoGateways('ending')
   const { task } = await first.tasks.open(opener, { template: 'work' })
   const hash = await issue(task)
   const closed = await first.tasks.close(task.id, 'revoked', by)
   assert.equal(closed.state, 'closing')
   assert.equal(second.tokens.inForce(hash, Date.now()), false)
   assert.deepEqual(stopped, [{ task: task.id, end: 'revoked' }])
+  assert.deepEqual(forgotten, [task.id])
 })

@@ -1,3 +1,4 @@
+import type { Leases } from '../credentials/leases.ts'
 import type { Tasks } from '../grants/tasks.ts'
 import type { Tokens } from '../identity/tokens.ts'
 import type { Task } from '../model/task.ts'
@@ -10,6 +11,7 @@ interface Followed {
   readonly tokens: Tokens
   readonly tasks: Tasks
   readonly locks: Locks
+  readonly leases: Pick<Leases, 'forget'>
   /** Ends what is open here, in every process. */
   stop(what: Stop): Promise<void>
 }
@@ -18,7 +20,7 @@ interface Followed {
 const isOver = ({ state }: Task): boolean => state === 'closing' || state === 'closed'
 
 /** Takes up what any gateway on the same database locked, revoked or ended. Rooms with memory of their own follow the bus themselves. */
-export function followOthers({ bus, tokens, tasks, locks, stop }: Followed): () => void {
+export function followOthers({ bus, tokens, tasks, locks, leases, stop }: Followed): () => void {
   const takeLocks = async () => {
     await locks.load()
     await stop({ locks: locks.view.list() })
@@ -26,6 +28,7 @@ export function followOthers({ bus, tokens, tasks, locks, stop }: Followed): () 
   const takeEnd = async (task: string, end: string) => {
     tokens.drop({ task })
     await stop({ task, end })
+    leases.forget(task)
   }
   return bus.subscribe(
     async ({ topic, id }) => {

@@ -80,7 +80,27 @@ test('every constraint is as narrow as itself, and narrowing twice is narrowing'
 })
 
 test('no spelling of a path climbs out of its prefix', () => {
-  const climbs = ['..', '%2e%2e', '%2E%2e', '.%2e', '%252e%252e', '..;', '.. ', '..%2f', '..\\', '%5c..']
+  const climbs = [
+    '.\t.',
+    '.\n.',
+    '\uff0e\uff0e',
+    '\u2024\u2024',
+    '\u2025',
+    '%c0%ae%c0%ae',
+    '%u002e%u002e',
+    '.%09.',
+    '..\uff0f..',
+    '..',
+    '%2e%2e',
+    '%2E%2e',
+    '.%2e',
+    '%252e%252e',
+    '..;',
+    '.. ',
+    '..%2f',
+    '..\\',
+    '%5c..',
+  ]
   for (const climb of climbs) {
     for (const path of [`/data/${climb}/etc`, `/data/x/${climb}/${climb}/etc`, `/data/${climb}`]) {
       assert.notEqual(violated({ prefix: '/data/' }, path), undefined, path)
@@ -207,6 +227,8 @@ test('a child without the limit of its parent is not inside it', () => {
   const wider: Partial<Grant>[] = [
     { budget: {} },
     { budget: { calls: 6 } },
+    { budget: { calls: -1 } },
+    { budget: { calls: Number.NaN } },
     { expiresAt: 6 },
     { delegable: 2 },
     { delegates: ['sub', 'other'] },

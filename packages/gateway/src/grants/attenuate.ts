@@ -52,6 +52,8 @@ const constraintsWithin = (a: Constraints, b: Constraints): boolean =>
   })
 
 const within = (a: Budget, b: Budget, dimension: (typeof DIMENSIONS)[number]): boolean => {
-  const limit = b[dimension]
-  return limit === undefined || (a[dimension] ?? Number.POSITIVE_INFINITY) <= limit
+  const limit = b[dimension] ?? Number.POSITIVE_INFINITY
+  const own = a[dimension] ?? Number.POSITIVE_INFINITY
+  // Less than nothing, drawn from a budget, would fill it up.
+  return own >= 0 && own <= limit
 }

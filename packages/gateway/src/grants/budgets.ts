@@ -79,10 +79,28 @@ export class Budgets {
 
   /** Counts an entry at or after the index that {@link load} returned. */
   replay(entry: BudgetEntry): void {
-    const account = entry.grant === undefined ? undefined : this.#accounts.get(entry.grant)
-    if (!account) return
+    if (entry.grant === undefined) return
+    const account = this.#accounts.get(entry.grant)
+    if (!account) return this.#replayEnded(entry.grant, entry)
     take(account, entry)
     account.bytes += entry.bytes
+    for (const above of this.#upwards(account).slice(1)) take(above, { ...NO_COST, subjects: entry.subjects })
+  }
+
+  /** A grant that has ended counts in the one above it. What it had written down by then counts twice, which errs on the safe side. */
+  #replayEnded(grant: string, entry: BudgetEntry): void {
+    for (const account of this.#accounts.values()) {
+      const drawn = account.drawn.get(grant)
+      if (!drawn) continue
+      account.drawn.set(grant, {
+        ...drawn,
+        calls: (drawn.calls ?? 0) + entry.calls,
+        writes: (drawn.writes ?? 0) + entry.writes,
+        spend: (drawn.spend ?? 0) + entry.spend,
+        bytes: (drawn.bytes ?? 0) + entry.bytes,
+      })
+      for (const one of this.#upwards(account)) take(one, { ...NO_COST, subjects: entry.subjects })
+    }
   }
 
   /** Takes a call from the budget, or says which dimension is spent. */

@@ -1,16 +1,19 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { sql } from 'kysely'
 import type { Action } from '../model/action.ts'
 import type { Budget, Grant, GrantDetail } from '../model/grant.ts'
 import { DIMENSIONS } from '../model/grant.ts'
 import { Refusal } from '../model/refusal.ts'
 import type { Store } from '../store/store.ts'
+import { sqliteStore } from '../store/testing.ts'
 import { isSubset } from './attenuate.ts'
 import { Budgets } from './budgets.ts'
 import type { ChildRequest } from './child-grant.ts'
 import { childGrant } from './child-grant.ts'
 import { compileGrant } from './compile.ts'
+import { grantRow } from './task-rows.ts'
 
 const values = ['pt-1', 'pt-2', 'pt-3', 5, 9]
 
@@ -163,6 +166,8 @@ test('a sub-agent cannot shed a constraint, another patient, a limit or an end',
     { details: [{ kind: 'tool' as const, server: 'mail', name: 'send', constraints: {} }] },
     { details: [{ kind: 'resource' as const, server: 'ehr', name: '*', constraints: {} }] },
     { budget: { calls: 11 } },
+    { budget: { calls: -5 } },
+    { budget: { spend: -1 } },
     { expiresAt: 101 },
     { delegable: 1 },
   ]) {
@@ -243,4 +248,35 @@ test('a sub-agent shares the subjects of the task above, and a new one counts al
   assert.equal(budgets.reserve(below, { ...COST, subjects: ['c'] })?.code, 'BUDGET_SPENT')
   budgets.end(below)
   assert.equal(budgets.reserve(top, { ...COST, subjects: ['c'] })?.code, 'BUDGET_SPENT')
+})
+
+test('a crash gives nothing back: what an ended sub-agent spent, and the subjects it met, still count above', async () => {
+  const place = await sqliteStore()
+  const store = await place.open()
+  try {
+    await sql`pragma foreign_keys = off`.execute(store.db)
+    const at = { opened_at: 1, expires_at: 9, idle_ms: 9, last_used_at: 1, closed_at: null, end_reason: null }
+    const who = { agent_id: 'a', instance_id: 'i', on_behalf_of: 'x', vouched: 'sponsor' as const }
+    const what = { template: 't', purpose: 'p', subject: null, txn: 't0' }
+    const top: Grant = { ...parent, budget: { calls: 10, subjects: 1 } }
+    const below: Grant = { ...top, id: 'g1', task: 't1', parent: 'g0', budget: { calls: 5, subjects: 1 } }
+    const tasks = [
+      { id: 't0', lineage: '/t0/', parent_id: null, state: 'open' as const },
+      { id: 't1', lineage: '/t0/t1/', parent_id: 't0', state: 'closing' as const },
+    ]
+    for (const task of tasks)
+      await store.db
+        .insertInto('tasks')
+        .values({ ...task, ...who, ...what, ...at })
+        .execute()
+    for (const grant of [top, below]) await store.db.insertInto('grants').values(grantRow(grant)).execute()
+    const budgets = new Budgets(store)
+    await budgets.load()
+    for (let i = 0; i < 3; i++) budgets.replay({ ...COST, writes: 0, spend: 0, grant: 'g1', bytes: 7 })
+    assert.equal(budgets.remaining(top).calls, 7)
+    assert.equal(budgets.reserve(top, { ...COST, subjects: ['another'] })?.code, 'BUDGET_SPENT')
+  } finally {
+    await store[Symbol.asyncDispose]()
+    await place.dispose()
+  }
 })

@@ -3,7 +3,7 @@ import type { Budget, Grant, GrantDetail } from '../model/grant.ts'
 import type { Task, TaskEnd } from '../model/task.ts'
 import type { GrantRow, TaskRow } from '../store/schema.ts'
 
-type Terms = Pick<Grant, 'subjectArguments' | 'costs' | 'delegates'>
+type Terms = Pick<Grant, 'subjectArguments' | 'costs' | 'delegates' | 'added'>
 
 export const taskOf = (row: TaskRow): Task => ({
   id: row.id,
@@ -57,14 +57,19 @@ export const grantOf = (row: GrantRow): Grant => ({
 })
 
 export const grantRow = (grant: Grant): GrantRow => {
-  const { subjectArguments, costs, delegates } = grant
+  const { subjectArguments, costs, delegates, added } = grant
   return {
     id: grant.id,
     task_id: grant.task,
     details: canonicalize(grant.details),
     budget: canonicalize(grant.budget),
     spent: '{}',
-    terms: canonicalize({ subjectArguments, costs, delegates } satisfies Terms),
+    terms: canonicalize({
+      subjectArguments,
+      costs,
+      delegates,
+      ...(added === undefined ? {} : { added }),
+    } satisfies Terms),
     delegable: grant.delegable,
     parent_id: grant.parent ?? null,
     expires_at: grant.expiresAt,

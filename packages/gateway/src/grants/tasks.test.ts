@@ -49,6 +49,13 @@ for (const place of places) {
           lifetime: '1h',
           idle: '10m',
           budget: { calls: 3 },
+          step_up: ['more'],
+        }),
+        more: TaskTemplateSchema.parse({
+          purpose: 'More',
+          agents: ['bot'],
+          tools: { 'files/write': {} },
+          budget: { calls: 2 },
         }),
       }),
       async onEnd(task) {
@@ -146,6 +153,42 @@ for (const place of places) {
     assert.equal((await tasks.get(task.id))?.state, 'closing')
     assert.ok((await tasks.unfinished()).includes(task.id))
     await tasks.finish(task.id)
+    assert.equal((await tasks.get(task.id))?.state, 'closed')
+  })
+
+  test(`${place.name}: asking for the same step-up again and again fills no budget, also after a crash`, async () => {
+    const tasks = make()
+    const { task } = await tasks.open(opener, { template: 'work' })
+    for (let i = 0; i < 5; i++) {
+      const { grant } = await tasks.widen(opener, task.id, 'more')
+      assert.deepEqual([grant.budget, grant.details.length], [{ calls: 5 }, 2])
+    }
+    const later = make()
+    await later.load()
+    assert.deepEqual((await later.widen(opener, task.id, 'more')).grant.budget, { calls: 5 })
+    await later.close(task.id, 'completed', operator)
+  })
+
+  test(`${place.name}: a task that is closed while its step-up is written down does not come back`, async () => {
+    const tasks = make()
+    const { task } = await tasks.open(opener, { template: 'work' })
+    const widening = tasks.widen(opener, task.id, 'more').catch((error: unknown) => error)
+    const closing = tasks.close(task.id, 'revoked', operator)
+    assert.ok((await widening) instanceof Refusal)
+    assert.equal(tasks.live(task.id), undefined)
+    await closing
+    assert.equal(tasks.live(task.id), undefined)
+  })
+
+  test(`${place.name}: what failed at the end of a task is tried again until it has gone through`, async () => {
+    const tasks = make()
+    const { task } = await tasks.open(opener, { template: 'work' })
+    endFails = true
+    await assert.rejects(tasks.close(task.id, 'completed', operator), /lease/)
+    await assert.rejects(tasks.expireDue(), /lease/)
+    endFails = false
+    await tasks.expireDue()
+    assert.ok(ended.includes(task.id))
     assert.equal((await tasks.get(task.id))?.state, 'closed')
   })
 

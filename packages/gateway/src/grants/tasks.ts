@@ -68,6 +68,8 @@ export class Tasks {
   readonly #closing = new Map<string, Promise<Task>>()
   /** Ends that the store did not take yet. They are admitted no more and closed again by {@link expireDue}. */
   readonly #unfinished = new Map<string, { end: TaskEnd; actor: LogActor }>()
+  /** Ended tasks of which something may still be going on. */
+  readonly #lingering = new Map<string, Task>()
   /** Ends that the log did not take yet. */
   readonly #unrecorded: LogEvent[] = []
   readonly #unsubscribe: () => void
@@ -219,9 +221,11 @@ export class Tasks {
       await this.#refused(opener, templateName, 'STEP_UP_NOT_ALLOWED', id)
       refuse('STEP_UP_NOT_ALLOWED', { template: task.template, wanted: templateName.slice(0, 60) })
     }
+    // Once is all it adds: asking again is no way to fill a budget up.
+    if (before.grant.added?.includes(templateName)) return before
     const template = await this.#template(opener, templateName)
     await this.#d.mayStart(opener, task)
-    const grant = widened(before.grant, template, task.subject)
+    const grant = widened(before.grant, { name: templateName, template }, task.subject)
     await this.#d.recorder.append({
       type: 'grant.widened',
       actor: actorOf(opener),
@@ -230,6 +234,8 @@ export class Tasks {
       data: { template: templateName, budget: { ...grant.budget } as JsonObject },
     })
     await this.#table.widen(grant)
+    // It may have ended since; what has ended does not come back.
+    if (!this.#live.has(id)) refuse('TASK_CLOSED', { end: 'meanwhile' })
     this.#keep(task, grant, this.#d.clock.now())
     await this.#d.bus.publish({ topic: 'task', id })
     return { task, grant }
@@ -303,7 +309,7 @@ export class Tasks {
 
   /** What follows from an end that the store has taken. What is open here ends also when nobody else can be told. */
   async #ended(task: Task): Promise<void> {
-    const grant = this.#live.get(task.id)?.grant ?? (await this.#table.grantOf(task.id))
+    const held = this.#live.get(task.id)?.grant
     this.#live.delete(task.id)
     if (task.end === 'parent')
       this.#unrecorded.push({
@@ -312,14 +318,27 @@ export class Tasks {
         task: task.id,
         data: { end: 'parent' },
       })
-    if (grant) {
-      const spent = this.#d.budgets.end(grant)
-      await this.#table.spent(grant.id, spent)
+    const settle = async () => {
+      const grant = held ?? (await this.#table.grantOf(task.id))
+      if (grant) await this.#table.spent(grant.id, this.#d.budgets.end(grant))
     }
-    const over = async () => {
+    await all([
+      settle(),
+      this.#d.bus.publish({ topic: 'task', id: task.id }),
+      this.#letGo(task),
+      this.#recordMissing(),
+    ])
+  }
+
+  /** Tried again by {@link expireDue} until all of it has gone through. */
+  async #letGo(task: Task): Promise<void> {
+    this.#lingering.delete(task.id)
+    try {
       if (await this.#d.onEnd(task, task.end ?? 'revoked')) await this.finish(task.id)
+    } catch (error) {
+      this.#lingering.set(task.id, task)
+      throw error
     }
-    await all([this.#d.bus.publish({ topic: 'task', id: task.id }), over(), this.#recordMissing()])
   }
 
   /** Every credential of a task that was ending is gone: now it is closed. */
@@ -401,6 +420,7 @@ export class Tasks {
     for (const [id, { end, actor }] of this.#unfinished) {
       if (!this.#closing.has(id)) work.push(this.close(id, end, actor))
     }
+    for (const task of [...this.#lingering.values()]) work.push(this.#letGo(task))
     for (const [id, live] of this.#live) {
       const end = endOf(live, now)
       if (end) work.push(this.close(id, end, { kind: 'gateway' }))

@@ -99,8 +99,20 @@ const sum = (a: Budget, b: Budget): Budget =>
 
 /** A grant with the rights of another template added. Its id, its end and whom it may be handed to stay. */
 export function widened(
-  { id, task, details, budget, subjectArguments, costs, delegable, delegates, parent, expiresAt }: Grant,
-  template: TaskTemplate,
+  {
+    id,
+    task,
+    details,
+    budget,
+    subjectArguments,
+    costs,
+    delegable,
+    delegates,
+    parent,
+    expiresAt,
+    added,
+  }: Grant,
+  { name, template }: { readonly name: string; readonly template: TaskTemplate },
   subject: string | undefined,
 ): Grant {
   const more = termsOf(template)
@@ -115,5 +127,6 @@ export function widened(
     delegates,
     parent,
     expiresAt,
+    added: [...(added ?? []), name],
   }
 }

@@ -86,12 +86,17 @@ function readEvent(lines: readonly string[]): SseEvent {
   return { raw: lines.join('\n'), event, data, id, retry }
 }
 
-/** The same event with other data and another id; `event` and `retry` lines stay. */
+/** True when nothing is in the event but what was parsed: no comment, no field of another name, no event name but the usual one. */
+export const isPlainEvent = ({ raw }: SseEvent): boolean =>
+  raw.split('\n').every((line) => /^(data(:|$)|id(:|$)|retry: ?\d{1,9}$|event: ?message$|:? ?$)/.test(line))
+
+/** The same event with other data and another id. What no program of ours has read is not passed on: comments, other fields and names. */
 export function rewritten(event: SseEvent, data: string | undefined, id: string | undefined): string {
-  const kept = event.raw.split('\n').filter((line) => !/^(data|id)(:|$)/.test(line))
-  return [
+  const lines = [
     ...(id === undefined ? [] : [`id: ${id}`]),
-    ...kept,
+    ...(event.event === 'message' ? ['event: message'] : []),
+    ...(event.retry === undefined ? [] : [`retry: ${event.retry}`]),
     ...(data === undefined ? [] : data.split('\n').map((line) => `data: ${line}`)),
-  ].join('\n')
+  ]
+  return lines.length === 0 ? ':' : lines.join('\n')
 }

@@ -62,4 +62,6 @@ export interface Grant {
   readonly delegates: readonly string[]
   readonly parent: string | undefined
   readonly expiresAt: number
+  /** Templates whose rights were added by step-up. */
+  readonly added?: readonly string[]
 }

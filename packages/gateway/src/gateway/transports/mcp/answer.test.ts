@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { SseEvent } from '../../../lib/sse.ts'
+import { sseParser } from '../../../lib/sse.ts'
 import type { Era } from '../../../model/action.ts'
 import { reason } from '../../../model/reasons.ts'
 import type { Outcome } from './answer.ts'
@@ -137,4 +138,19 @@ test('a legacy session that the server no longer knows is 404, whatever the body
     assert.equal((await call.outcome).code, 'SESSION_UNKNOWN')
     assert.equal(call.reply.status, 404)
   }
+})
+
+test('a secret in a comment, a field nobody reads or the name of an event does not reach the client', async () => {
+  const call = open('modern')
+  call.answer.head(STREAM)
+  const parse = sseParser(10_000, (one) => void call.answer.event(one))
+  parse(
+    Buffer.from(
+      `: key-of-the-upstream\n\nx-key: key-of-the-upstream\nretry: 50\n\nevent: key-of-the-upstream\n: key-of-the-upstream\nkey-of-the-upstream\ndata: ${RESULT}\n\n`,
+    ),
+  )
+  call.answer.end()
+  await call.outcome
+  assert.ok(!call.reply.body.includes('key-of-the-upstream'), call.reply.body)
+  assert.ok(call.reply.body.includes(`data: ${RESULT}\n\n`))
 })

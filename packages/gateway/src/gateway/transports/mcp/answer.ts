@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { SseEvent } from '../../../lib/sse.ts'
-import { rewritten } from '../../../lib/sse.ts'
+import { isPlainEvent, rewritten } from '../../../lib/sse.ts'
 import type { Reason } from '../../../model/reasons.ts'
 import { reason } from '../../../model/reasons.ts'
 import { Stopped } from '../../in-flight.ts'
@@ -148,7 +148,8 @@ export class Answer implements UpstreamSink {
   /** The event as the client gets it: as received where nothing has to change. */
   #shown(event: SseEvent, data = event.data): string {
     const id = event.id === undefined ? undefined : this.#o.eventIdFor(event.id)
-    return data === event.data && id === event.id ? event.raw : rewritten(event, data, id)
+    const isSame = data === event.data && id === event.id && isPlainEvent(event)
+    return isSame ? event.raw : rewritten(event, data, id)
   }
 
   async #whole(text: string): Promise<void> {
