@@ -1,6 +1,7 @@
 import type { CredentialConfig, CredentialKind } from '../config/credential-schema.ts'
 import type { SecretReference, ServerConfig } from '../config/schema.ts'
 import { isStdio } from '../config/schema.ts'
+import { all } from '../lib/all.ts'
 import type { Clock } from '../lib/clock.ts'
 import { before, DeadlinePassed } from '../lib/deadline.ts'
 import type { RequestKey } from '../lib/http-signature.ts'
@@ -15,6 +16,7 @@ import { CannotRevoke } from './broker.ts'
 import type { Injection } from './injection.ts'
 import { compose } from './injection.ts'
 import { KnownSecrets } from './known.ts'
+import { LeaseTable } from './lease-table.ts'
 import { seal, unseal } from './seal.ts'
 
 interface Lease {
@@ -59,17 +61,12 @@ const MINT_MS = 15_000
 const REVOKE_MS = 10_000
 /** A row that says `minting` for this long was left by a process that is no more: minting never takes so long. */
 const ORPHAN_MS = 2 * MINT_MS
-/** Revocations tried at the same time after an outage. */
-const AT_ONCE = 50
 /** A credential this close to its end is replaced; a short-lived one when a third of its life is left. */
 const MARGIN_MS = 20_000
 const FIRST_RETRY_MS = 1000
 const LONGEST_RETRY_MS = 5 * 60_000
 /** From the third failure on, somebody should look. */
 const ALARM_AT = 3
-const ALIVE = ['minting', 'active', 'revoking', 'revoke_failed'] as const
-/** States of a task that may no longer hold anything. */
-const OVER = ['closing', 'closed'] as const
 
 /** Why a credential is not known to be dead, in words that hold no secret. */
 interface Failure {
@@ -82,6 +79,7 @@ interface Failure {
 export class Leases {
   readonly #d: LeaseDeps
   readonly #leases = new Map<string, Lease | Promise<Lease>>()
+  readonly #table: LeaseTable
   readonly #known = new KnownSecrets()
   /** Ids whose broker has not answered yet. */
   readonly #minting = new Set<string>()
@@ -94,6 +92,7 @@ export class Leases {
 
   constructor(deps: LeaseDeps) {
     this.#d = deps
+    this.#table = new LeaseTable(deps.store)
   }
 
   /** What to inject for this task. Synchronous once the lease is open. @throws Refusal CREDENTIAL_UNAVAILABLE, TASK_CLOSED */
@@ -155,7 +154,7 @@ export class Leases {
       created_at: now,
       closed_at: null,
     }
-    await this.#d.store.db.insertInto('leases').values(row).execute()
+    await this.#table.insert(row)
     try {
       const minted = credential && (await this.#mint(row, credential, holder))
       const composed = await compose(server, config, minted, this.#d.resolve)
@@ -213,12 +212,8 @@ export class Leases {
   /** Kept in memory until the store has it: a token whose reference is lost cannot be revoked. */
   async #note(id: string, handle: Handle): Promise<void> {
     this.#unwritten.set(id, handle)
-    await this.#d.store.db
-      .updateTable('leases')
-      .set({ reference: this.#sealed(id, handle), upstream_expires_at: handle.expiresAt ?? null })
-      .where('id', '=', id)
-      .where('closed_at', 'is', null)
-      .execute()
+    const { expiresAt = null } = handle
+    await this.#table.set(id, { reference: this.#sealed(id, handle), upstream_expires_at: expiresAt })
     this.#unwritten.delete(id)
   }
 
@@ -231,24 +226,9 @@ export class Leases {
    * one of the two always sees the other. @throws Refusal when the task ended while its credential was being minted
    */
   async #activate(id: string, task: string): Promise<void> {
-    const { numUpdatedRows } = await this.#d.store.db
-      .updateTable('leases')
-      .set({ state: 'active' })
-      .where('id', '=', id)
-      .where('state', '=', 'minting')
-      .where(({ not, exists, selectFrom }) =>
-        not(
-          exists(
-            selectFrom('tasks')
-              .select('tasks.id')
-              .where('tasks.id', '=', task)
-              .where('tasks.state', 'in', OVER),
-          ),
-        ),
-      )
-      .executeTakeFirst()
+    const isActive = await this.#table.activate(id, task)
     const isOver = task !== OWN_TASK && this.#d.holder(task) === undefined
-    if (numUpdatedRows !== 1n || isOver) refuse('TASK_CLOSED', { end: 'meanwhile' })
+    if (!isActive || isOver) refuse('TASK_CLOSED', { end: 'meanwhile' })
   }
 
   /**
@@ -264,21 +244,13 @@ export class Leases {
     }
     // What is being minted has no reference yet by which it could be revoked; it ends itself when it has one.
     await Promise.allSettled(opening)
-    const rows = await this.#d.store.db
-      .selectFrom('leases')
-      .select('id')
-      .where('task_id', '=', task)
-      .where('state', 'in', ALIVE)
-      .execute()
-    return await this.#endAll(rows)
+    return await this.#endAll(await this.#table.aliveOf(task))
   }
 
   /** Tries all of them, then throws the first error. */
-  async #endAll(rows: readonly { id: string }[]): Promise<boolean> {
-    const ended = await Promise.allSettled(rows.map(({ id }) => this.#end(id, this.#brokenOff.get(id))))
-    const failed = ended.find((result) => result.status === 'rejected')
-    if (failed) throw failed.reason
-    return ended.every((result) => result.status === 'fulfilled' && result.value)
+  async #endAll(ids: Iterable<string>): Promise<boolean> {
+    const ended = await all([...ids].map((id) => this.#end(id, this.#brokenOff.get(id))))
+    return ended.every(Boolean)
   }
 
   /** Another gateway ended the task: what is held here for it is not used any more. */
@@ -308,10 +280,9 @@ export class Leases {
   }
 
   async #attempt(id: string, isOurs: boolean): Promise<boolean> {
-    const { db } = this.#d.store
     const unwritten = this.#unwritten.get(id)
     if (unwritten) await this.#note(id, unwritten)
-    const row = await db.selectFrom('leases').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
+    const row = await this.#table.get(id)
     if (row.closed_at !== null) {
       this.#known.forget(id)
       return true
@@ -323,12 +294,7 @@ export class Leases {
     const now = this.#d.clock.now()
     // Another gateway is minting it, and sees at the end of that that nobody wants it.
     if (row.state === 'minting' && !isOurs && row.created_at > now - ORPHAN_MS) return false
-    await db
-      .updateTable('leases')
-      .set({ state: 'revoking' })
-      .where('id', '=', id)
-      .where('closed_at', 'is', null)
-      .execute()
+    await this.#table.set(id, { state: 'revoking' })
     const failure = await this.#tryRevoke(row)
     // Tried also when its time is over: that is only so by this clock.
     const isLapsed = row.upstream_expires_at !== null && row.upstream_expires_at <= now
@@ -361,14 +327,10 @@ export class Leases {
 
   async #over(row: LeaseRow, state: 'revoked' | 'lapsed'): Promise<void> {
     const now = this.#d.clock.now()
-    const { numUpdatedRows } = await this.#d.store.db
-      .updateTable('leases')
-      .set({ state, closed_at: now, reference: null, next_retry_at: null, last_error: null })
-      .where('id', '=', row.id)
-      .where('closed_at', 'is', null)
-      .executeTakeFirst()
+    const ended = { state, closed_at: now, reference: null, next_retry_at: null, last_error: null }
+    const isFirst = await this.#table.set(row.id, ended)
     this.#known.forget(row.id)
-    if (numUpdatedRows !== 1n) return
+    if (!isFirst) return
     // Ending is the safe side: an entry that the log cannot take does not bring it back.
     await this.#d.recorder
       .append({
@@ -386,19 +348,10 @@ export class Leases {
     const wait = Math.min(FIRST_RETRY_MS * 2 ** Math.min(attempts - 1, 20), LONGEST_RETRY_MS)
     // What can only lapse is looked at again when it has; trying in between changes nothing.
     const end = lapses ? row.upstream_expires_at : null
-    const { numUpdatedRows } = await this.#d.store.db
-      .updateTable('leases')
-      .set({
-        state: 'revoke_failed',
-        attempts,
-        next_retry_at: end ?? now + wait,
-        last_error: why.slice(0, 300),
-      })
-      .where('id', '=', row.id)
-      // Another gateway may have been luckier.
-      .where('closed_at', 'is', null)
-      .executeTakeFirst()
-    if (numUpdatedRows !== 1n || (attempts !== 1 && attempts !== ALARM_AT)) return
+    const failed = { state: 'revoke_failed', attempts, next_retry_at: end ?? now + wait } as const
+    // Another gateway may have been luckier.
+    const isAlive = await this.#table.set(row.id, { ...failed, last_error: why.slice(0, 300) })
+    if (!isAlive || (attempts !== 1 && attempts !== ALARM_AT)) return
     const data = { lease: row.id, server: row.server, attempts, why: why.slice(0, 300) }
     await this.#d.recorder
       .append({ type: 'lease.revoke_failed', actor: { kind: 'gateway' }, task: row.task_id, data })
@@ -410,59 +363,24 @@ export class Leases {
   /** Upkeep: tries again what failed and is due, and what an end that broke off, or a process that is no more, left behind. */
   async retryDue(): Promise<void> {
     const now = this.#d.clock.now()
-    const rows = await this.#d.store.db
-      .selectFrom('leases')
-      .leftJoin('tasks', 'tasks.id', 'leases.task_id')
-      .select('leases.id')
-      .where('leases.closed_at', 'is', null)
-      .where((e) =>
-        e.or([
-          e('leases.state', '=', 'revoking'),
-          e.and([e('leases.state', '=', 'revoke_failed'), e('leases.next_retry_at', '<=', now)]),
-          e.and([e('leases.state', '=', 'active'), e('tasks.state', 'in', OVER)]),
-          e.and([
-            e('leases.state', '=', 'minting'),
-            e('leases.created_at', '<=', now - ORPHAN_MS),
-            e.or([e('tasks.state', 'in', OVER), e('tasks.state', 'is', null)]),
-          ]),
-        ]),
-      )
-      .limit(AT_ONCE)
-      .execute()
-    const ids = new Set([...this.#brokenOff.keys(), ...rows.map(({ id }) => id)])
-    await this.#endAll([...ids].map((id) => ({ id })))
+    const due = await this.#table.due(now, now - ORPHAN_MS)
+    await this.#endAll(new Set([...this.#brokenOff.keys(), ...due]))
   }
 
   async isOver(task: string): Promise<boolean> {
-    const row = await this.#d.store.db
-      .selectFrom('leases')
-      .select('id')
-      .where('task_id', '=', task)
-      .where('state', 'in', ALIVE)
-      .executeTakeFirst()
-    return row === undefined
+    return (await this.#table.aliveOf(task)).length === 0
   }
 
   /** Leases that may be good beyond their task, or are in use; without what is sealed. */
-  async list(filter: { task?: string; alive: boolean }): Promise<readonly Omit<LeaseRow, 'reference'>[]> {
-    let query = this.#d.store.db.selectFrom('leases').selectAll().orderBy('id', 'desc').limit(1000)
-    if (filter.task !== undefined) query = query.where('task_id', '=', filter.task)
-    if (filter.alive) query = query.where('state', 'in', ALIVE)
-    return (await query.execute()).map(({ reference: _, ...row }) => row)
+  list(filter: { task?: string; alive: boolean }): Promise<readonly Omit<LeaseRow, 'reference'>[]> {
+    return this.#table.list(filter)
   }
 
   /** After a crash: ends what belongs to tasks that are over, and what the gateway itself had. */
   async recover(): Promise<void> {
-    const rows = await this.#d.store.db
-      .selectFrom('leases')
-      .leftJoin('tasks', 'tasks.id', 'leases.task_id')
-      .select(['leases.task_id'])
-      .distinct()
-      .where('leases.state', 'in', ALIVE)
-      .where((on) => on.or([on('tasks.state', 'is', null), on('tasks.state', 'in', OVER)]))
-      .execute()
-    // A system that is away does not hold up the start; what fails is tried again.
-    await Promise.all(rows.map(({ task_id }) => this.close(task_id)))
+    const tasks = await this.#table.unended()
+    // A system that is away does not hold up the start for long; what fails is tried again.
+    await Promise.all(tasks.map((task) => this.close(task)))
   }
 
   /** Gives back what one task holds on one server. */

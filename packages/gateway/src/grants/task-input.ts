@@ -1,3 +1,4 @@
+import type { LogActor } from '../model/evidence.ts'
 import type { Principal } from '../model/principal.ts'
 import { refuse } from '../model/refusal.ts'
 import type { Vouched } from '../model/task.ts'
@@ -33,3 +34,15 @@ export function line(value: string, name: string): string {
   }
   return value
 }
+
+/** As the log has it. */
+export const actorOf = ({
+  agent,
+  instance,
+  binding = 'dpop',
+}: Pick<Opener, 'agent' | 'instance' | 'binding'>): LogActor => ({
+  kind: 'agent',
+  agent,
+  instance,
+  ...(binding === 'dpop' ? {} : { binding }),
+})

@@ -1,5 +1,6 @@
 import type { TaskTemplate } from '../config/schema.ts'
 import { durationMs } from '../config/schema.ts'
+import { all } from '../lib/all.ts'
 import type { Clock } from '../lib/clock.ts'
 import { newId } from '../lib/id.ts'
 import type { LogActor, LogEvent, Recorder } from '../model/evidence.ts'
@@ -16,8 +17,9 @@ import type { ChildRequest } from './child-grant.ts'
 import { childGrant } from './child-grant.ts'
 import type { CompiledGrant } from './compile.ts'
 import { compileGrant } from './compile.ts'
+import { LateEntries } from './late-entries.ts'
 import type { Opener, OpenInput } from './task-input.ts'
-import { line, personOf } from './task-input.ts'
+import { actorOf, line, personOf } from './task-input.ts'
 import { TaskTable } from './task-table.ts'
 import type { Templates } from './templates.ts'
 import { detailsOf, openableBy, termsOf, widened } from './templates.ts'
@@ -71,12 +73,13 @@ export class Tasks {
   /** Ended tasks of which something may still be going on. */
   readonly #lingering = new Map<string, Task>()
   /** Ends that the log did not take yet. */
-  readonly #unrecorded: LogEvent[] = []
+  readonly #late: LateEntries
   readonly #unsubscribe: () => void
 
   constructor(deps: TaskDeps) {
     this.#d = deps
     this.#table = new TaskTable(deps.store)
+    this.#late = new LateEntries(deps.recorder)
     this.#unsubscribe = deps.bus.subscribe(
       ({ topic, id }) => {
         if (topic === 'task' && this.#live.has(id)) return this.#recheck(id)
@@ -296,7 +299,7 @@ export class Tasks {
     const event: LogEvent = { type: 'task.closing', actor, task: id, data: { end } }
     const [recorded] = await Promise.allSettled([this.#d.recorder.append(event)])
     // Ending is the safe side, so it happens even when the log cannot take it; the entry follows when it can.
-    if (recorded.status === 'rejected') this.#unrecorded.push(event)
+    if (recorded.status === 'rejected') this.#late.add(event)
     const at = { now: this.#d.clock.now(), lastUsedAt: live?.lastUsedAt }
     const ended = await this.#table.end(task, end, at)
     this.#unfinished.delete(id)
@@ -312,7 +315,7 @@ export class Tasks {
     const held = this.#live.get(task.id)?.grant
     this.#live.delete(task.id)
     if (task.end === 'parent')
-      this.#unrecorded.push({
+      this.#late.add({
         type: 'task.closing',
         actor: { kind: 'gateway' },
         task: task.id,
@@ -326,7 +329,7 @@ export class Tasks {
       settle(),
       this.#d.bus.publish({ topic: 'task', id: task.id }),
       this.#letGo(task),
-      this.#recordMissing(),
+      this.#late.record(),
     ])
   }
 
@@ -345,13 +348,13 @@ export class Tasks {
   async finish(id: string): Promise<void> {
     if (!(await this.#table.switch(id, 'closing', 'closed', this.#d.clock.now()))) return
     const task = await this.get(id)
-    this.#unrecorded.push({
+    this.#late.add({
       type: 'task.closed',
       actor: { kind: 'gateway' },
       task: id,
       data: { end: task?.end ?? 'revoked' },
     })
-    await this.#recordMissing()
+    await this.#late.record()
   }
 
   /** Ids of tasks that are ending and wait for a credential. */
@@ -416,7 +419,7 @@ export class Tasks {
    */
   async expireDue(): Promise<void> {
     const now = this.#d.clock.now()
-    const work: Promise<unknown>[] = [this.#recordMissing()]
+    const work: Promise<unknown>[] = [this.#late.record()]
     for (const [id, { end, actor }] of this.#unfinished) {
       if (!this.#closing.has(id)) work.push(this.close(id, end, actor))
     }
@@ -430,17 +433,6 @@ export class Tasks {
       }
     }
     await all(work)
-  }
-
-  async #recordMissing(): Promise<void> {
-    for (let event = this.#unrecorded.shift(); event; event = this.#unrecorded.shift()) {
-      try {
-        await this.#d.recorder.append(event)
-      } catch (error) {
-        this.#unrecorded.unshift(event)
-        throw error
-      }
-    }
   }
 
   /** Another process may have changed the task. When this cannot be known, the bus is not alive and nothing is admitted. */
@@ -493,24 +485,8 @@ export class Tasks {
   }
 }
 
-const actorOf = ({
-  agent,
-  instance,
-  binding = 'dpop',
-}: Pick<Opener, 'agent' | 'instance' | 'binding'>): LogActor => ({
-  kind: 'agent',
-  agent,
-  instance,
-  ...(binding === 'dpop' ? {} : { binding }),
-})
-
 /** A paused task is not idle: it may not be used. */
 function endOf(live: { task: Task; lastUsedAt: number }, now: number): TaskEnd | undefined {
   if (now >= live.task.expiresAt) return 'expired'
   return live.task.state !== 'paused' && now - live.lastUsedAt >= live.task.idleMs ? 'idle' : undefined
-}
-
-async function all(work: readonly Promise<unknown>[]): Promise<void> {
-  const failed = (await Promise.allSettled(work)).find((result) => result.status === 'rejected')
-  if (failed) throw failed.reason
 }
