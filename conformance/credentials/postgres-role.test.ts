@@ -206,6 +206,9 @@ test('a database that is away keeps the task closing, visibly, until the role is
   }>('GET', `/tasks/${client.task}`)
   assert.equal(task.state, 'closing')
   assert.equal(leases[0]?.state, 'revoke_failed')
+  const left = async () =>
+    (await gateway.control<{ leases: { not_revoked: number } }>('GET', '/status')).leases.not_revoked
+  assert.equal(await left(), 1)
   await assert.rejects(client.call('observations', {}), { code: 'TASK_CLOSED' })
   assert.equal((await roles()).length, 1)
   wire.mend()
@@ -214,6 +217,7 @@ test('a database that is away keeps the task closing, visibly, until the role is
     await new Promise((next) => setImmediate(next))
   }
   assert.deepEqual(await roles(), [])
+  assert.equal(await left(), 0)
 })
 
 test('kill -9 in the middle of a task leaves no role behind once the task has ended', { skip }, async () => {

@@ -295,7 +295,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
       locks: locks.view.list().length,
       reviews: (await agents.needingReview()).map(({ name }) => name),
       leases: {
-        not_revoked: (await leases.list({ alive: true })).filter(({ attempts }) => attempts > 0).length,
+        not_revoked: await leases.notRevoked(),
       },
       policies: {
         dormant: plane.engine().dormant.map((policy) => policy.id),

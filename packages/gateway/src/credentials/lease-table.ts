@@ -102,6 +102,19 @@ export class LeaseTable {
     return rows.map(({ task_id }) => task_id)
   }
 
+  /** How many ought to be dead and may not be; those that were always going to lapse by themselves do not count. */
+  async notRevoked(): Promise<number> {
+    const { count } = await this.#store.db
+      .selectFrom('leases')
+      .select((e) => e.fn.countAll<number>().as('count'))
+      .where('state', '=', 'revoke_failed')
+      .where((e) =>
+        e.or([e('upstream_expires_at', 'is', null), e('next_retry_at', '!=', e.ref('upstream_expires_at'))]),
+      )
+      .executeTakeFirstOrThrow()
+    return Number(count)
+  }
+
   /** The newest 1,000, without what is sealed. */
   async list(filter: { task?: string; alive: boolean }): Promise<readonly Omit<LeaseRow, 'reference'>[]> {
     let query = this.#store.db.selectFrom('leases').selectAll().orderBy('id', 'desc').limit(1000)

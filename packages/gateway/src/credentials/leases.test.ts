@@ -388,6 +388,9 @@ test('a token that can only lapse is no alarm', async () => {
   const [lease] = await leases.list({ task: 't16', alive: true })
   assert.ok(lease)
   assert.ok(alarms.every((problem) => !problem.includes(lease.id)))
+  const before = await leases.notRevoked()
+  await store.db.updateTable('leases').set({ upstream_expires_at: null }).where('id', '=', lease.id).execute()
+  assert.equal(await leases.notRevoked(), before + 1)
 })
 
 test('a token that is being replaced, or cannot be revoked yet, is still recognised when a server says it', async () => {

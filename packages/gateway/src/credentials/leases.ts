@@ -376,6 +376,11 @@ export class Leases {
     return this.#table.list(filter)
   }
 
+  /** How many credentials may still be good though they ought to be dead. */
+  notRevoked(): Promise<number> {
+    return this.#table.notRevoked()
+  }
+
   /** After a crash: ends what belongs to tasks that are over, and what the gateway itself had. */
   async recover(): Promise<void> {
     const tasks = await this.#table.unended()

@@ -6,6 +6,7 @@ interface Status {
   readonly pid: number
   readonly locks: number
   readonly reviews: readonly string[]
+  readonly leases: { readonly not_revoked: number }
   readonly log: { readonly size: number }
   readonly policies: { readonly dormant: readonly string[] }
   readonly servers: readonly { readonly name: string; readonly met: boolean }[]
@@ -65,6 +66,23 @@ export const reviews: Check = {
           status: 'warn',
           saw: `${status.reviews.join(', ')}: the review is due, or the sponsor has left`,
           fix: 'ostiary agent review',
+        }
+  },
+}
+
+/** A credential that outlives its task, whatever the reason. */
+export const credentials: Check = {
+  id: 'credentials',
+  async run(context) {
+    const status = await statusOf(context)
+    if (!status) return { status: 'warn', saw: 'not known while the gateway is not running' }
+    const left = status.leases.not_revoked
+    return left === 0
+      ? { status: 'ok', saw: 'none is left over from a task that has ended' }
+      : {
+          status: 'fail',
+          saw: `${left} could not be revoked yet and may still be good`,
+          fix: 'See why: ostiary task leases',
         }
   },
 }

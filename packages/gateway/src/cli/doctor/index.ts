@@ -1,6 +1,6 @@
 import type { Check } from './check.ts'
 import { configuration } from './configuration.ts'
-import { gateway, locks, policies, reviews, servers } from './gateway.ts'
+import { credentials, gateway, locks, policies, reviews, servers } from './gateway.ts'
 import { log } from './log.ts'
 import { privateFolder } from './private-folder.ts'
 
@@ -13,5 +13,6 @@ export const CHECKS: readonly Check[] = [
   policies,
   locks,
   reviews,
+  credentials,
   log,
 ]
