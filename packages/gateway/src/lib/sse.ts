@@ -86,15 +86,23 @@ function readEvent(lines: readonly string[]): SseEvent {
   return { raw: lines.join('\n'), event, data, id, retry }
 }
 
-/** True when nothing is in the event but what was parsed: no comment, no field of another name, no event name but the usual one. */
-export const isPlainEvent = ({ raw }: SseEvent): boolean =>
-  raw.split('\n').every((line) => /^(data(:|$)|id(:|$)|retry: ?\d{1,9}$|event: ?message$|:? ?$)/.test(line))
+/**
+ * True when nothing is in the event but what was parsed: no comment, no field of another name, no event name but the one that the reader
+ * of its data vouches for.
+ */
+export const isPlainEvent = ({ raw }: SseEvent, name = 'message'): boolean =>
+  raw.split('\n').every((line) => /^(data(:|$)|id(:|$)|retry: ?\d{1,9}$|:? ?$)/.test(line) || line === `event: ${name}` || line === `event:${name}`)
 
 /** The same event with other data and another id. What no program of ours has read is not passed on: comments, other fields and names. */
-export function rewritten(event: SseEvent, data: string | undefined, id: string | undefined): string {
+export function rewritten(
+  event: SseEvent,
+  data: string | undefined,
+  id: string | undefined,
+  name = 'message',
+): string {
   const lines = [
     ...(id === undefined ? [] : [`id: ${id}`]),
-    ...(event.event === 'message' ? ['event: message'] : []),
+    ...(event.event === name ? [`event: ${name}`] : []),
     ...(event.retry === undefined ? [] : [`retry: ${event.retry}`]),
     ...(data === undefined ? [] : data.split('\n').map((line) => `data: ${line}`)),
   ]

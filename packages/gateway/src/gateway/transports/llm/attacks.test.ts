@@ -177,3 +177,13 @@ test('a gate never sees half of a character', () => {
   const out = ['x\ud83d', '\udd11y', '\ud83d'].map((text) => channel.push(text)).join('') + channel.end()
   assert.deepEqual([seen, out], [['x', '🔑y', '', '\ud83d'], 'x🔑y\ud83d'])
 })
+
+test('nothing leaves in a comment, a field or an event name that no reader of the data sees', async () => {
+  for (const codec of codecs) {
+    const script = providers[codec.api]({ texts: ['t'], calls: [] })
+    const spiked = script.replaceAll('data: ', ': SECRET\nx: SECRET\nevent: SECRET\ndata: ')
+    const out = await filtered(codec, bytes(`: SECRET\n\nx: SECRET\n\n${spiked}`))
+    assert.doesNotMatch(out, /SECRET/, codec.api)
+    assert.match(out, /data: /, codec.api)
+  }
+})

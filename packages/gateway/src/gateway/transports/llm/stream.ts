@@ -1,5 +1,5 @@
 import type { SseEvent } from '../../../lib/sse.ts'
-import { rewritten, SseTooLarge, sseParser } from '../../../lib/sse.ts'
+import { isPlainEvent, rewritten, SseTooLarge, sseParser } from '../../../lib/sse.ts'
 import { parseStrictText } from '../../../lib/strict-json.ts'
 import { Refusal } from '../../../model/refusal.ts'
 import type { Codec } from './codec.ts'
@@ -37,10 +37,13 @@ export function streamFilter(codec: Codec, hooks: Hooks): StreamFilter {
   let finished = false
 
   const step = async (event: SseEvent): Promise<string[]> => {
-    if (event.data === undefined) return [event.raw]
-    if (event.data !== '[DONE]') return reader.event(event, parsed(event.data))
+    if (event.data === undefined) return [rewritten(event, undefined, event.id)]
+    if (event.data !== '[DONE]') {
+      const data = parsed(event.data)
+      return reader.event(onlyRead(event, nameIn(data)), data)
+    }
     finished = true
-    return [...(await reader.end()), event.raw]
+    return [...(await reader.end()), onlyRead(event).raw]
   }
   const guarded = async (run: (out: string[]) => Promise<void>): Promise<string> => {
     if (stopped) return ''
@@ -104,9 +107,17 @@ function asStop(error: unknown): AnswerStopped | undefined {
   return undefined
 }
 
+/** Without what nothing here reads: comments, other fields, a name that its data does not say too. */
+function onlyRead(event: SseEvent, name?: string): SseEvent {
+  return isPlainEvent(event, name) ? event : { ...event, raw: rewritten(event, event.data, event.id, name) }
+}
+
+/** Where a provider names events, their data says the same name as `type`. */
+const nameIn = ({ type }: TreeObject): string | undefined => (typeof type === 'string' ? type : undefined)
+
 /** `event` with `data` if that was changed, else as it came. */
-export function emitted(event: SseEvent, data: Tree, changed: boolean): string {
-  return changed ? rewritten(event, JSON.stringify(data), event.id) : event.raw
+export function emitted(event: SseEvent, data: TreeObject, changed: boolean): string {
+  return changed ? rewritten(event, JSON.stringify(data), event.id, nameIn(data)) : event.raw
 }
 
 /** Events held back until their call is decided; bounded over the whole stream. */
