@@ -91,7 +91,14 @@ function readEvent(lines: readonly string[]): SseEvent {
  * of its data vouches for.
  */
 export const isPlainEvent = ({ raw }: SseEvent, name = 'message'): boolean =>
-  raw.split('\n').every((line) => /^(data(:|$)|id(:|$)|retry: ?\d{1,9}$|:? ?$)/.test(line) || line === `event: ${name}` || line === `event:${name}`)
+  raw
+    .split('\n')
+    .every(
+      (line) =>
+        /^(data(:|$)|id(:|$)|retry: ?\d{1,9}$|:? ?$)/.test(line) ||
+        line === `event: ${name}` ||
+        line === `event:${name}`,
+    )
 
 /** The same event with other data and another id. What no program of ours has read is not passed on: comments, other fields and names. */
 export function rewritten(

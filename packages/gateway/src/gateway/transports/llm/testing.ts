@@ -69,7 +69,7 @@ export const providers: Record<Codec['api'], (script: Script) => string> = {
       ...fragments,
       chunk({}, calls.length > 0 ? 'tool_calls' : 'stop'),
     ]
-    return `: hello\n\n${sse(all, false)}data: [DONE]\n\n`
+    return `:\n\n${sse(all, false)}data: [DONE]\n\n`
   },
   'anthropic-messages'({ texts, calls }) {
     const usage = { input_tokens: 1, output_tokens: 1 }
