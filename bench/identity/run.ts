@@ -13,7 +13,8 @@ const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
     tokens: { type: 'string', default: '400' },
-    revocations: { type: 'string', default: '40' },
+    // Each takes an enrolment, of which a gateway takes 30 a minute.
+    revocations: { type: 'string', default: '25' },
     workers: { type: 'string', default: '1,2' },
   },
 })

@@ -23,17 +23,23 @@ before(async () => {
         sign_requests: true,
         credential: { kind: 'outward-jwt', audience: AUDIENCE },
       },
+      bound: {
+        url: tools.url,
+        reverify: '1h',
+        credential: { kind: 'outward-jwt', audience: AUDIENCE, dpop: true },
+      },
     },
     tasks: {
       triage: {
         purpose: 'Triage',
         agents: ['lead'],
-        tools: { 'ehr/echo': {} },
+        tools: { 'ehr/echo': {}, 'bound/echo': {} },
         delegate: { to: ['helper'] },
       },
     },
   })
   await gateway.approveAll('ehr')
+  await gateway.approveAll('bound')
   await gateway.control('POST', '/agents', { name: 'helper', sponsor: 'dr-lee@example.org' })
 })
 
@@ -47,9 +53,9 @@ const keys = () => createRemoteJWKSet(new URL(`${gateway.url}/oauth/jwks`))
 const verify = (token: string, audience = AUDIENCE) =>
   jwtVerify(token, keys(), { issuer: gateway.url, audience, typ: 'at+jwt', algorithms: ['ES256'] })
 
-async function open(): Promise<RawClient> {
+async function open(path = '/mcp/ehr'): Promise<RawClient> {
   const stateDir = await gateway.enrol('lead')
-  const client = await RawClient.open(stateDir, { template: 'triage', subject: 'pt-104' }, '/mcp/ehr')
+  const client = await RawClient.open(stateDir, { template: 'triage', subject: 'pt-104' }, path)
   await client.initialize()
   return client
 }
@@ -73,21 +79,42 @@ test('an upstream learns who acts, for whom and in which task, for a minute, fro
   await assert.rejects(verify(last(), 'https://other.internal'), { code: 'ERR_JWT_CLAIM_VALIDATION_FAILED' })
 })
 
-test('an independent resource server takes it by RFC 9068', async () => {
-  await using client = await open()
-  await client.call('echo', { text: 'x' })
-  const as = await oauth.processDiscoveryResponse(
+const metadata = async () =>
+  await oauth.processDiscoveryResponse(
     new URL(gateway.url),
     await oauth.discoveryRequest(new URL(gateway.url), {
       algorithm: 'oauth2',
       [oauth.allowInsecureRequests]: true,
     }),
   )
+
+test('an independent resource server takes it by RFC 9068', async () => {
+  await using client = await open()
+  await client.call('echo', { text: 'x' })
+  const as = await metadata()
   const request = new Request(AUDIENCE, { headers: { authorization: `Bearer ${last()}` } })
   const claims = await oauth.validateJwtAccessToken(as, request, AUDIENCE, {
     [oauth.allowInsecureRequests]: true,
   })
   assert.equal(claims.client_id, decodeJwt(last()).client_id)
+})
+
+test('a stolen outward token that is bound is worthless without the gateway’s key, for another request too', async () => {
+  await using client = await open('/mcp/bound')
+  await client.call('echo', { text: 'x' })
+  const { headers } = tools.requests.at(-1) ?? { headers: {} }
+  const { authorization = '', dpop } = headers as Record<string, string>
+  const as = await metadata()
+  const check = async (url: string, given: Record<string, string>) =>
+    await oauth.validateJwtAccessToken(as, new Request(url, { method: 'POST', headers: given }), AUDIENCE, {
+      [oauth.allowInsecureRequests]: true,
+    })
+  const claims = await check(tools.url, { authorization, dpop: String(dpop) })
+  assert.equal(claims.task, client.task)
+  assert.ok((claims.cnf as { jkt: string }).jkt)
+  await assert.rejects(check(tools.url, { authorization: authorization.replace('DPoP', 'Bearer') }))
+  await assert.rejects(check(tools.url, { authorization }))
+  await assert.rejects(check(`${tools.url}/other`, { authorization, dpop: String(dpop) }))
 })
 
 test('a sub-agent’s calls name the whole chain, the newest outermost, and one transaction', async () => {

@@ -369,6 +369,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
       tellReviews(),
       rooms.operators.sweep(),
       rooms.codes.sweep(),
+      rooms.secrets.sweep(),
       rooms.signingKeys.upkeep(SIGNING_KEY_MS),
     ]).catch(onBug)
   }

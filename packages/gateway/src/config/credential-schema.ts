@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { SecretRef } from './fields.ts'
+import { SealedRef, SecretRef } from './fields.ts'
 
 const Identifier = z
   .string()
@@ -56,7 +56,11 @@ const OauthCredential = z.strictObject({
     .union([
       z.literal('client_credentials'),
       z.literal('token_exchange'),
-      z.strictObject({ refresh_token: SecretRef.describe('A consent that a person gave once.') }),
+      z.strictObject({
+        refresh_token: SealedRef.describe(
+          'A consent that a person gave once. Sealed, since the authorization server may replace it at each use.',
+        ),
+      }),
     ])
     .default('client_credentials')
     .describe('token_exchange hands over a token that names agent, task and person (RFC 8693).'),
@@ -129,6 +133,10 @@ const VaultCredential = z.strictObject({
 const OutwardCredential = z.strictObject({
   kind: z.literal('outward-jwt'),
   audience: z.string().min(1).describe('The `aud` the upstream asks for: that server alone.'),
+  dpop: z
+    .boolean()
+    .default(false)
+    .describe('Bind it to this gateway’s key (`cnf`) and prove that with each request (RFC 9449).'),
 })
 
 /** How a credential is minted. To add a kind: a member here and a broker in `credentials/brokers/index.ts`. */

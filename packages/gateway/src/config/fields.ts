@@ -14,18 +14,20 @@ export const Duration = z
   .refine((text) => parseDuration(text) !== undefined, 'write a duration such as 90s, 15m, 8h or 2d')
   .meta({ pattern: '^\\d{1,9}(ms|s|m|h|d)$' })
 
+export const SealedRef = z.strictObject({
+  broker: z
+    .string()
+    .regex(/^sealed:[A-Za-z0-9._-]{1,80}$/, 'write sealed:<name>')
+    .describe('A secret sealed in the store: `sealed:<name>`.'),
+})
+
 export const SecretRef = z
   .union([
     z.strictObject({
       file: z.string().min(1).describe('Path of a file whose content is the secret; mode 0600.'),
     }),
     z.strictObject({ env: z.string().min(1).describe('Environment variable of the gateway process.') }),
-    z.strictObject({
-      broker: z
-        .string()
-        .regex(/^sealed:[A-Za-z0-9._-]{1,80}$/, 'write sealed:<name>')
-        .describe('A secret sealed in the store: `sealed:<name>`.'),
-    }),
+    SealedRef,
   ])
   .describe('Where a secret comes from. Literal secrets are refused.')
 
@@ -39,6 +41,7 @@ export const LeaseRef = z
 export const Value = z.union([z.string(), SecretRef, LeaseRef])
 
 export type SecretReference = z.output<typeof SecretRef>
+export type SealedReference = z.output<typeof SealedRef>
 
 /** For fields that the schema has already checked. */
 export function durationMs(text: string): number {

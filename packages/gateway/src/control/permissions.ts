@@ -20,6 +20,7 @@ const RULES: readonly Rule[] = [
   ['POST', /^\/instances\/[^/]+\/rotate$/, 'operate'],
   ['POST', /^\/(tasks|tools)\//, 'operate'],
   ['PUT', /^\/secrets\//, 'operate'],
+  ['POST', /^\/secrets\/[^/]+\/rollback$/, 'operate'],
   ['DELETE', /^\/secrets\//, 'operate'],
   ['POST', /^\/(reload|shutdown)$/, 'operate'],
 ]

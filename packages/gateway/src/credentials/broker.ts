@@ -1,5 +1,6 @@
 import type { CredentialKind, CredentialOf } from '../config/credential-schema.ts'
-import type { SecretReference } from '../config/fields.ts'
+import type { SealedReference, SecretReference } from '../config/fields.ts'
+import type { RequestKey } from '../lib/http-signature.ts'
 import type { Secret } from '../lib/secret.ts'
 
 /** For whom a credential is minted. */
@@ -31,6 +32,8 @@ export interface Minted {
   readonly values: ReadonlyMap<string, string>
   /** Epoch milliseconds; undefined when the credential does not expire by itself. */
   readonly expiresAt: number | undefined
+  /** The token is bound to this key of the gateway, which has to be proved with each request (RFC 9449). */
+  readonly proof?: RequestKey
   /** What `revoke` needs beside the lease; kept sealed. */
   readonly reference?: string
 }
@@ -68,5 +71,13 @@ export interface BrokerDeps {
   /** Turns a reference of the configuration into its value. @throws Refusal CREDENTIAL_UNAVAILABLE */
   secret(server: string, reference: SecretReference): Promise<Secret>
   /** A minute-long JWT of this gateway that says who acts for whom in which task, for one audience. @throws Refusal */
-  outwardToken(request: Pick<MintRequest, 'server' | 'holder'>, audience: string): Promise<string>
+  outwardToken(
+    request: Pick<MintRequest, 'server' | 'holder'>,
+    audience: string,
+    boundTo?: RequestKey,
+  ): Promise<string>
+  /** The key that signs for this gateway now. */
+  requestKey(): RequestKey
+  /** A secret that the other side has replaced: the new one counts from now on. */
+  replaceSecret(reference: SealedReference, value: string): Promise<void>
 }

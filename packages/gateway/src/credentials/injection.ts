@@ -12,6 +12,8 @@ export interface Injection {
   readonly env: Readonly<Record<string, string>>
   /** Signs requests, where the server is configured so. */
   readonly signing?: RequestKey
+  /** Proves, with each request, that the token in `authorization` is bound to this key. */
+  readonly proof?: RequestKey
   /** Epoch milliseconds after which it has to be asked for again; undefined when it does not expire. */
   readonly freshUntil: number | undefined
 }
@@ -26,7 +28,8 @@ export interface Composed {
 type Resolve = (server: string, reference: SecretReference) => Promise<Secret>
 
 /**
- * Puts a server's secrets where its configuration says. A minted `token` that is put nowhere goes out as `Authorization: Bearer`.
+ * Puts a server's secrets where its configuration says. A minted `token` that is put nowhere goes out as `Authorization: Bearer`, or `DPoP` when it is
+ * bound to a key.
  * @throws Refusal CREDENTIAL_UNAVAILABLE
  */
 export async function compose(
@@ -57,7 +60,8 @@ export async function compose(
   if (isStdio(config)) return { headers: {}, env: await fill(config.env), secrets }
   const headers = lowerCase(await fill(config.headers))
   const token = minted?.values.get('token')
-  if (token !== undefined && !usesLease(config.headers)) headers.authorization ??= `Bearer ${token}`
+  if (token !== undefined && !usesLease(config.headers))
+    headers.authorization ??= `${minted?.proof ? 'DPoP' : 'Bearer'} ${token}`
   return { headers, env: {}, secrets }
 }
 

@@ -172,7 +172,8 @@ export class Leases {
           : minted.expiresAt - Math.min(MARGIN_MS, (minted.expiresAt - now) / 3)
       const { headers, env } = composed
       const signing = !isStdio(config) && config.sign_requests ? { signing: this.#d.requestKey() } : {}
-      return { id, task, server, injection: { headers, env, freshUntil, ...signing } }
+      const proof = minted?.proof ? { proof: minted.proof } : {}
+      return { id, task, server, injection: { headers, env, freshUntil, ...signing, ...proof } }
     } catch (error) {
       // Whether anything was minted is not always known, so it is revoked like one that was.
       await this.#end(id, true).catch(() => {})

@@ -19,13 +19,14 @@ let place: TestStore
 let store: Store
 let secrets: Secrets
 let references: References
+let now = 5
 
 before(async () => {
   place = await sqliteStore()
   store = await place.open()
   secrets = new Secrets({
     store,
-    clock: { now: () => 5 },
+    clock: { now: () => now },
     recorder: { append: async () => ({ index: 0, leaf: '' }) },
     kek: randomBytes(32),
   })
@@ -82,6 +83,29 @@ test('the store holds no secret in clear, and a destroyed one is gone', async ()
   await assert.rejects(secrets.open('mail'), Refusal)
   const after = await store.db.selectFrom('secrets').select('sealed').where('name', '=', 'mail').execute()
   assert.deepEqual(after, [{ sealed: '' }])
+})
+
+test('a value that was replaced can be gone back to while its grace lasts, and is destroyed after', async () => {
+  const value = async () => (await secrets.open('turn')).reveal()
+  const kept = async () =>
+    (await store.db.selectFrom('secrets').select(['version', 'sealed']).where('name', '=', 'turn').execute())
+      .filter(({ sealed }) => sealed !== '')
+      .map(({ version }) => version)
+  await secrets.put('turn', 'one', by)
+  await secrets.put('turn', 'two', by, 1000)
+  assert.equal(await value(), 'two')
+  await secrets.rollback('turn', by)
+  assert.equal(await value(), 'one')
+  await assert.rejects(secrets.rollback('turn', by), /no earlier version/)
+  // A version that was gone back from is never used again, not even its number.
+  assert.equal((await secrets.put('turn', 'three', by, 1000)).version, 3)
+  now += 1001
+  await assert.rejects(secrets.rollback('turn', by), /no earlier version/)
+  await secrets.sweep()
+  assert.deepEqual(await kept(), [3])
+  assert.equal(await value(), 'three')
+  await secrets.put('turn', 'four', by, 0)
+  assert.deepEqual(await kept(), [4])
 })
 
 const resolve: References['resolve'] = (...args) => references.resolve(...args)

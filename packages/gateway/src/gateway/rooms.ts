@@ -92,7 +92,12 @@ export function furnish({ log, store, bus, clock, config, stop, onSecrets, onAla
     brokers: brokers({
       now: () => clock.now(),
       secret: resolve,
-      outwardToken: ({ holder }, audience) => outwardToken(outwardDeps(), holder?.task, audience),
+      outwardToken: ({ holder }, audience, boundTo) =>
+        outwardToken(outwardDeps(), holder?.task, audience, boundTo),
+      requestKey: () => signingKeys.requestKey,
+      async replaceSecret({ broker }, value) {
+        await secrets.put(broker.slice('sealed:'.length), value, gateway)
+      },
     }),
     resolve,
     holder(id) {

@@ -67,6 +67,7 @@ export type LogType =
   | 'lock.set'
   | 'lock.lifted'
   | 'secret.sealed'
+  | 'secret.rolled_back'
   | 'secret.destroyed'
   | 'lease.opened'
   | 'lease.closed'

@@ -342,7 +342,7 @@ const ROWS: { [T in keyof Database]: Database[T] } = {
     lifted_by: null,
     lifted_at: null,
   },
-  secrets: { name: 'key', version: 1, sealed: 'AAAA', created_at: 1, destroyed_at: null },
+  secrets: { name: 'key', version: 1, sealed: 'AAAA', created_at: 1, destroyed_at: null, retires_at: null },
   leases: {
     id: 'lse_1',
     task_id: 'tsk_full',

@@ -169,6 +169,7 @@ export interface SecretRow {
   sealed: string // base64 of iv || tag || ciphertext
   created_at: number
   destroyed_at: number | null
+  retires_at: number | null // of a version that was replaced: when its grace ends
 }
 
 export interface LeaseRow {

@@ -1,4 +1,6 @@
 import { Command } from 'commander'
+import type { SecretInfo } from '../../credentials/secrets.ts'
+import { parseDuration } from '../../lib/duration.ts'
 import { contextOf, show, table, time } from '../context.ts'
 import { CommandFailed, EXIT } from '../exit.ts'
 
@@ -8,9 +10,13 @@ export function secretCommand(): Command {
   )
   secret
     .command('put')
-    .description('Seal a secret read from standard input.')
+    .description('Seal a secret read from standard input; a new value of one that is there replaces it.')
     .argument('<name>')
-    .action(async (name: string, _options, command: Command) => {
+    .option('--grace <duration>', 'for how long the value before can be gone back to', '24h')
+    .action(async (name: string, options: { grace: string }, command: Command) => {
+      const grace_ms = parseDuration(options.grace)
+      if (grace_ms === undefined)
+        throw new CommandFailed('--grace: write a duration such as 90s, 15m, 8h or 2d', EXIT.usage)
       const context = contextOf(command)
       if (process.stdin.isTTY) context.say('Type the secret, then Ctrl-D:')
       let value = ''
@@ -19,7 +25,10 @@ export function secretCommand(): Command {
       if (value === '') throw new CommandFailed('The secret is empty.', EXIT.usage)
       const { secret: sealed } = await context
         .control()
-        .call<{ secret: { version: number } }>('PUT', `/secrets/${encodeURIComponent(name)}`, { value })
+        .call<{ secret: { version: number } }>('PUT', `/secrets/${encodeURIComponent(name)}`, {
+          value,
+          grace_ms,
+        })
       show(
         context,
         'Secret',
@@ -32,14 +41,33 @@ export function secretCommand(): Command {
     .description('List sealed secrets by name.')
     .action(async (_options, command: Command) => {
       const context = contextOf(command)
-      const { secrets } = await context
-        .control()
-        .call<{ secrets: { name: string; version: number; created_at: number }[] }>('GET', '/secrets')
+      const { secrets } = await context.control().call<{ secrets: SecretInfo[] }>('GET', '/secrets')
       show(context, 'SecretList', { secrets }, () =>
         table(
-          ['NAME', 'VERSION', 'SEALED (UTC)'],
-          secrets.map((s) => [s.name, String(s.version), time(s.created_at)]),
+          ['NAME', 'VERSION', 'SEALED (UTC)', 'REPLACED, KEPT UNTIL'],
+          secrets.map((s) => [
+            s.name,
+            String(s.version),
+            time(s.created_at),
+            s.retires_at === null ? '' : time(s.retires_at),
+          ]),
         ),
+      )
+    })
+  secret
+    .command('rollback')
+    .description('Go back to the value before, while its grace lasts. The newest one is destroyed.')
+    .argument('<name>')
+    .action(async (name: string, _options, command: Command) => {
+      const context = contextOf(command)
+      const { secret: restored } = await context
+        .control()
+        .call<{ secret: SecretInfo }>('POST', `/secrets/${encodeURIComponent(name)}/rollback`, {})
+      show(
+        context,
+        'Secret',
+        { name, version: restored.version },
+        () => `${name} is version ${restored.version} again, from the next call on.`,
       )
     })
   secret

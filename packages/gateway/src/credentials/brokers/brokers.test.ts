@@ -66,11 +66,21 @@ beforeEach(() => {
   now = 1_800_000_000_000
 })
 
+const sealed = new Map<string, string>()
 const all = () =>
   brokers({
     now: () => now,
-    secret: async (_server, reference) => new Secret(SECRETS['env' in reference ? reference.env : ''] ?? ''),
+    secret: async (_server, reference) =>
+      new Secret(
+        ('broker' in reference
+          ? sealed.get(reference.broker)
+          : 'env' in reference && SECRETS[reference.env]) || '',
+      ),
     outwardToken: async (_request, audience) => `outward-for-${audience}`,
+    requestKey: () => ({ kid: 'kid', pem: '' }),
+    async replaceSecret({ broker }, value) {
+      sealed.set(broker, value)
+    },
   })
 
 const holder: LeaseHolder = {
@@ -193,6 +203,26 @@ test('endpoints are found by the issuer’s metadata, and metadata of another is
     requests.map(({ url }) => url),
     ['/.well-known/oauth-authorization-server'],
   )
+})
+
+test('a refresh token that the other side replaces is never used twice, also by tasks that open at once', async () => {
+  const reference = { broker: 'sealed:consent' }
+  sealed.set(reference.broker, 'rt-0')
+  const config = { ...configs().oauth, scope: undefined, grant: { refresh_token: reference } }
+  const used: (string | null)[] = []
+  answer = ({ body }, res) => {
+    used.push(new URLSearchParams(body).get('refresh_token'))
+    json(res, 200, {
+      access_token: `at-${used.length}`,
+      token_type: 'Bearer',
+      expires_in: 120,
+      refresh_token: `rt-${used.length}`,
+    })
+  }
+  const broker = brokerFor(config as CredentialConfig)
+  await Promise.all([1, 2, 3].map(() => broker.mint(request(config as CredentialConfig))))
+  assert.deepEqual(used, ['rt-0', 'rt-1', 'rt-2'])
+  assert.equal(sealed.get(reference.broker), 'rt-3')
 })
 
 test('a subject cannot widen a scope, end a policy or climb a path', async () => {

@@ -3,6 +3,7 @@ import { importPKCS8 } from 'jose'
 import * as oauth from 'oauth4webapi'
 import type { ClientAuthConfig, CredentialOf } from '../../config/credential-schema.ts'
 import { outboundFetch } from '../../lib/outbound.ts'
+import { Turns } from '../../lib/turns.ts'
 import { refuse } from '../../model/refusal.ts'
 import type { Broker, BrokerDeps, MintRequest } from '../broker.ts'
 import { CannotRevoke } from '../broker.ts'
@@ -18,18 +19,38 @@ type Config = CredentialOf<'oauth'>
 
 /** A token of another authorization server (RFC 6749 sections 4.4 and 6, RFC 8693), revoked by RFC 7009 where it offers that. */
 export function oauthBroker(deps: BrokerDeps): Broker<'oauth'> {
+  // A refresh token used twice is taken for stolen (RFC 9700 section 4.14.2), so tasks use one after the other.
+  const turns = new Turns()
   return {
     kind: 'oauth',
     async mint(request) {
       const { config, server, signal } = request
       const auth = await clientAuth(deps, server, config.auth)
-      const answer = await asking(server, 'the authorization server', async () => {
-        const [as, client] = await sides(config, signal)
-        const [grant, parameters] = await asked(deps, request)
-        const options = requestOptions(signal)
-        const response = await oauth.genericTokenEndpointRequest(as, client, auth, grant, parameters, options)
-        return await oauth.processGenericTokenEndpointResponse(as, client, response)
-      })
+      const ask = () =>
+        asking(server, 'the authorization server', async () => {
+          const [as, client] = await sides(config, signal)
+          const [grant, parameters] = await asked(deps, request)
+          const options = requestOptions(signal)
+          const response = await oauth.genericTokenEndpointRequest(
+            as,
+            client,
+            auth,
+            grant,
+            parameters,
+            options,
+          )
+          return await oauth.processGenericTokenEndpointResponse(as, client, response)
+        })
+      const { grant } = config
+      const answer = await (typeof grant === 'string'
+        ? ask()
+        : turns.take(grant.refresh_token.broker, async () => {
+            const answered = await ask()
+            // RFC 6749 section 6: the one that was used is good no more.
+            if (answered.refresh_token !== undefined)
+              await deps.replaceSecret(grant.refresh_token, answered.refresh_token)
+            return answered
+          }))
       try {
         assertNoMore(request, answer.scope)
         return {

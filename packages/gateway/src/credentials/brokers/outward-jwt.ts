@@ -8,10 +8,13 @@ export function outwardJwtBroker(deps: BrokerDeps): Broker<'outward-jwt'> {
   return {
     kind: 'outward-jwt',
     async mint(request) {
+      const { audience, dpop } = request.config
+      const proof = dpop ? { proof: deps.requestKey() } : {}
       return {
-        values: new Map([['token', await deps.outwardToken(request, request.config.audience)]]),
+        values: new Map([['token', await deps.outwardToken(request, audience, proof.proof)]]),
         expiresAt: deps.now() + LIFETIME_MS,
         reference: 'minted',
+        ...proof,
       }
     },
     async revoke({ reference }) {

@@ -63,6 +63,8 @@ function broker(url = admin) {
     now: Date.now,
     secret: async () => new Secret(url),
     outwardToken: async () => '',
+    requestKey: () => ({ kid: 'kid', pem: '' }),
+    replaceSecret: async () => {},
   })
   const config = CredentialSchema.parse({
     kind: 'postgres',

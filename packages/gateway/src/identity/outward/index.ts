@@ -1,5 +1,6 @@
 import { Hono } from 'hono'
 import type { Clock } from '../../lib/clock.ts'
+import type { RequestKey } from '../../lib/http-signature.ts'
 import { idsOf } from '../../model/lineage.ts'
 import { refuse } from '../../model/refusal.ts'
 import type { TaskAndGrant } from '../authorization-server/context.ts'
@@ -32,9 +33,12 @@ export async function outwardToken(
   deps: OutwardDeps,
   taskId: string | undefined,
   audience: string,
+  boundTo?: RequestKey,
 ): Promise<string> {
   const now = deps.clock.now()
-  if (taskId === undefined) return await mintOwn(deps.keys.current, { issuer: deps.issuer, audience, now })
+  const bound = boundTo ? { jkt: boundTo.kid } : {}
+  if (taskId === undefined)
+    return await mintOwn(deps.keys.current, { issuer: deps.issuer, audience, now, ...bound })
   const work = deps.live(taskId)
   if (!work) return refuse('TASK_CLOSED', { end: 'no longer live' })
   const { task, grant } = work
@@ -50,6 +54,7 @@ export async function outwardToken(
     chain,
     authorizationDetails: authorizationDetails(issuer, task, grant),
     status: { idx: await deps.statuses.allocate(task.id), uri: statusUri(issuer) },
+    ...bound,
     now,
   })
 }

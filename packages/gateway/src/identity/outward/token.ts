@@ -18,7 +18,7 @@ export interface OutwardInput {
   readonly chain: readonly Actor[]
   readonly authorizationDetails: readonly object[]
   readonly status: { readonly idx: number; readonly uri: string }
-  /** RFC 7638 thumbprint of a key the bearer has to prove, where the upstream asks for it. */
+  /** RFC 7638 thumbprint of the key that has to be proved with it. */
   readonly jkt?: string
   /** Epoch milliseconds. */
   readonly now: number
@@ -41,7 +41,7 @@ export function mintOutward(key: SigningKey, input: OutwardInput): Promise<strin
     vouched: task.vouched,
     ...(task.subject === undefined ? {} : { subject: task.subject }),
     authorization_details: input.authorizationDetails,
-    ...(input.jkt === undefined ? {} : { cnf: { jkt: input.jkt } }),
+    ...confirmation(input.jkt),
     status: { status_list: input.status },
   })
     .setProtectedHeader({ alg: 'ES256', kid: key.kid, typ: 'at+jwt' })
@@ -57,10 +57,15 @@ export function mintOutward(key: SigningKey, input: OutwardInput): Promise<strin
 /** By which the gateway itself asks an upstream what it offers: on behalf of nobody, for nothing else. */
 export function mintOwn(
   key: SigningKey,
-  { issuer, audience, now }: Pick<OutwardInput, 'issuer' | 'audience' | 'now'>,
+  { issuer, audience, jkt, now }: Pick<OutwardInput, 'issuer' | 'audience' | 'jkt' | 'now'>,
 ): Promise<string> {
   const issuedAt = Math.floor(now / 1000)
-  return new SignJWT({ client_id: issuer, purpose: 'discovery', authorization_details: [] })
+  return new SignJWT({
+    client_id: issuer,
+    purpose: 'discovery',
+    authorization_details: [],
+    ...confirmation(jkt),
+  })
     .setProtectedHeader({ alg: 'ES256', kid: key.kid, typ: 'at+jwt' })
     .setIssuer(issuer)
     .setAudience(audience)
@@ -70,3 +75,6 @@ export function mintOwn(
     .setJti(randomUUID())
     .sign(key.key)
 }
+
+/** RFC 7800, RFC 9449 section 6.1. */
+const confirmation = (jkt: string | undefined) => (jkt === undefined ? {} : { cnf: { jkt } })

@@ -6,6 +6,7 @@ import { outward } from './0004-outward.ts'
 import { interactive } from './0005-interactive.ts'
 import { signals } from './0006-signals.ts'
 import { vouchers } from './0007-vouchers.ts'
+import { secretGrace } from './0008-secret-grace.ts'
 
 /** In order; a migration that has been released is never edited. */
 export const MIGRATIONS: readonly (readonly [name: string, up: (tx: Tx) => Promise<void>])[] = [
@@ -16,4 +17,5 @@ export const MIGRATIONS: readonly (readonly [name: string, up: (tx: Tx) => Promi
   ['0005-interactive', interactive],
   ['0006-signals', signals],
   ['0007-vouchers', vouchers],
+  ['0008-secret-grace', secretGrace],
 ]

@@ -1,4 +1,5 @@
 import { Agent } from 'undici'
+import { dpopProof } from '../../../lib/dpop-proof.ts'
 import { signRequest } from '../../../lib/http-signature.ts'
 import type { SseEvent } from '../../../lib/sse.ts'
 import { SseTooLarge, sseParser } from '../../../lib/sse.ts'
@@ -149,9 +150,16 @@ function headersOf(request: UpstreamRequest, target: URL): Record<string, string
     ...(body === undefined ? {} : { 'content-type': 'application/json' }),
     ...(session === undefined ? {} : { 'mcp-session-id': session }),
   }
-  if (!injection.signing) return headers
-  const signed = { method, url: target.href, headers, body }
-  return { ...headers, ...signRequest(injection.signing, signed, Date.now()) }
+  const { signing, proof } = injection
+  if (!signing && !proof) return headers
+  const sent = { method, url: target.href, headers, body }
+  const now = Date.now()
+  const token = injection.headers.authorization?.slice('DPoP '.length) ?? ''
+  return {
+    ...headers,
+    ...(signing ? signRequest(signing, sent, now) : {}),
+    ...(proof ? { dpop: dpopProof(proof, token, sent, now) } : {}),
+  }
 }
 
 const isSubscription = (request: UpstreamRequest) => request.headers['mcp-method'] === 'subscriptions/listen'
