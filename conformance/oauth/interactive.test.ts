@@ -199,6 +199,22 @@ test('a refresh token used twice ends the task, and one without its key cannot b
   assert.equal(ended.end, 'failed')
 })
 
+test('a client that gives up its refresh token ends the task, and another client cannot', async () => {
+  const { config, handle, tokens } = await flow(await signedIn())
+  const [{ task }] = tokens.authorization_details as unknown as [{ task: string }]
+  const end = async () =>
+    (await gateway.control<{ task: { end?: string } }>('GET', `/tasks/${task}`)).task.end
+  const token = tokens.refresh_token ?? ''
+  const other = await fetch(`${gateway.url}/oauth/revoke`, {
+    method: 'POST',
+    body: new URLSearchParams({ token, client_id: 'https://other.example.org/client.json' }),
+  })
+  assert.deepEqual([other.status, await end()], [200, undefined])
+  await client.tokenRevocation(config, token)
+  assert.equal(await end(), 'revoked')
+  await assert.rejects(client.refreshTokenGrant(config, token, {}, { DPoP: handle }))
+})
+
 test('PKCE cannot be left out or downgraded', async () => {
   const browser = await signedIn()
   const config = await discover()

@@ -45,7 +45,7 @@ export interface TaskDesk {
     to: Opener,
     part: PartWish,
   ): Promise<TaskAndGrant>
-  close(id: string, end: 'completed' | 'failed', actor: LogActor): Promise<Task>
+  close(id: string, end: 'completed' | 'failed' | 'revoked', actor: LogActor): Promise<Task>
 }
 
 /** What the endpoints are built with. */

@@ -7,6 +7,7 @@ import { Refusal } from '../../model/refusal.ts'
 import { challenge } from '../authenticate.ts'
 import type { AuthorizationServer } from './context.ts'
 import { enrolEndpoint } from './enrol.ts'
+import type { Form } from './form.ts'
 import { introspectEndpoint } from './introspect.ts'
 import { keysEndpoint } from './keys.ts'
 import { metadataEndpoints } from './metadata.ts'
@@ -21,6 +22,8 @@ export interface Extension {
   /** By `grant_type`. */
   readonly grants: Readonly<Record<string, GrantHandler>>
   readonly routes: readonly Hono[]
+  /** Takes back a token that is not an access token. @returns whether the token is of its kind, known or not */
+  revoke?(as: AuthorizationServer, form: Form): Promise<boolean>
   /** `token_endpoint_auth_methods_supported` beside `private_key_jwt`. */
   authMethods(): readonly string[]
   /** Members of the metadata document. */
@@ -30,6 +33,10 @@ export interface Extension {
 export const combined = (...parts: readonly Extension[]): Extension => ({
   grants: Object.assign({}, ...parts.map(({ grants }) => grants)) as Extension['grants'],
   routes: parts.flatMap(({ routes }) => routes),
+  async revoke(as, form) {
+    for (const part of parts) if (await part.revoke?.(as, form)) return true
+    return false
+  },
   authMethods: () => parts.flatMap((part) => part.authMethods()),
   metadata: () => Object.assign({}, ...parts.map((part) => part.metadata())) as object,
 })
@@ -67,7 +74,7 @@ export function authorizationServer(as: AuthorizationServer, more: Extension = N
   for (const endpoint of [
     metadataEndpoints(as, more),
     tokenEndpoint(as, more.grants),
-    revokeEndpoint(as),
+    revokeEndpoint(as, more),
     introspectEndpoint(as),
     enrolEndpoint(as),
     keysEndpoint(as),

@@ -3,12 +3,17 @@ import { hashToken, isToken } from '../tokens.ts'
 import { clientOf } from './client-credentials.ts'
 import type { AuthorizationServer } from './context.ts'
 import { readForm } from './form.ts'
+import type { Extension } from './index.ts'
 
-/** POST /oauth/revoke (RFC 7009): an instance gives up one of its own tokens. Unknown tokens are answered alike. */
-export function revokeEndpoint(as: AuthorizationServer): Hono {
+/**
+ * POST /oauth/revoke (RFC 7009): an instance gives up one of its own tokens, a client of a person the refresh token it holds. Unknown tokens
+ * are answered alike.
+ */
+export function revokeEndpoint(as: AuthorizationServer, more: Pick<Extension, 'revoke'>): Hono {
   const app = new Hono()
   app.post('/oauth/revoke', async (c) => {
     const form = await readForm(c)
+    if (await more.revoke?.(as, form)) return c.body(null, 200)
     const { id: instance, agent } = await clientOf(as, form)
     const token = form.get('token') ?? ''
     const session = isToken(token) ? await as.tokens.resolve(hashToken(token)) : undefined

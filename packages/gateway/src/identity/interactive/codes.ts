@@ -32,6 +32,8 @@ export type Redeemed<T> =
   | { readonly reusedFor: string | undefined }
   | undefined
 
+export const REFRESH_PREFIX = 'osr_'
+
 const secret = () => randomBytes(32).toString('base64url')
 const digest = (text: string) => hash('sha256', text, 'hex')
 
@@ -113,7 +115,7 @@ export class Codes {
   }
 
   async issueRefresh(ticket: RefreshTicket, expiresAt: number): Promise<string> {
-    const token = `osr_${secret()}`
+    const token = `${REFRESH_PREFIX}${secret()}`
     await this.#store.db
       .insertInto('refresh_tokens')
       .values({

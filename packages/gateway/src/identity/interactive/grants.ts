@@ -11,6 +11,7 @@ import { assertActive } from '../instances.ts'
 import type { ProvenKey } from '../proofs.ts'
 import type { Clients } from './clients.ts'
 import type { Codes, Consent, Redeemed } from './codes.ts'
+import { REFRESH_PREFIX } from './codes.ts'
 
 export interface InteractiveDeps {
   readonly clients: Clients
@@ -76,6 +77,25 @@ export async function refreshToken(
   const work = as.tasks.live(ticket.task)
   if (!work) return refuse('CODE_INVALID')
   return await answer(deps, as, c, { holder, key, work, clientId: ticket.clientId })
+}
+
+/**
+ * RFC 7009 section 2.1: whoever holds a refresh token may give it up, and with it go the task and its tokens. That needs no key: somebody who
+ * stole one can do nothing better with it.
+ * @returns whether it is for a refresh token at all
+ */
+export async function revokeRefreshToken(
+  { codes }: InteractiveDeps,
+  as: AuthorizationServer,
+  form: Form,
+): Promise<boolean> {
+  const token = form.get('token') ?? ''
+  if (!token.startsWith(REFRESH_PREFIX)) return false
+  const known = await codes.peekRefresh(token)
+  const holder = known && (await as.instances.find(known.instance))
+  if (known && holder && form.get('client_id') === known.clientId)
+    await as.tasks.close(known.task, 'revoked', { kind: 'agent', agent: holder.agent, instance: holder.id })
+  return true
 }
 
 /** What was used before is in two hands: nobody keeps what came of it. */

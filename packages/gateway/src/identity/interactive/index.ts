@@ -1,7 +1,7 @@
 import type { AuthorizationServer, Extension } from '../authorization-server/index.ts'
 import type { AuthorizeDeps } from './authorize.ts'
 import { authorizeEndpoint } from './authorize.ts'
-import { authorizationCode, refreshToken } from './grants.ts'
+import { authorizationCode, refreshToken, revokeRefreshToken } from './grants.ts'
 
 export type { SignIn } from './authorize.ts'
 export { Clients } from './clients.ts'
@@ -16,6 +16,7 @@ export function interactive(deps: AuthorizeDeps): Extension {
       refresh_token: (as: AuthorizationServer, c, form) => refreshToken(deps, as, c, form),
     },
     routes: [authorizeEndpoint(deps)],
+    revoke: (as, form) => revokeRefreshToken(deps, as, form),
     authMethods: () => (clients.isEnabled ? ['none'] : []),
     metadata: () =>
       clients.isEnabled
