@@ -73,7 +73,9 @@ export async function play(dir: string, print: (text: string) => void): Promise<
   const locked = await client.call('read_note', { path: join(notes, 'monday.txt') })
   say('LOCKED   one command stops the agent, whatever it is doing', ...why(locked))
 
-  await control.call('GET', `/audit/entries/${receipt?.index}`)
+  // Asking for the last denial's receipt makes sure that a checkpoint covers it.
+  const { index } = decisionOf(locked)
+  await control.call('GET', `/audit/entries/${index}`)
   const log = join(gateway.dataDir, 'log')
   const vkey = readFileSync(join(log, 'vkey'), 'utf8')
   const report = await verifyLog(reader(log), { vkey })
@@ -103,9 +105,12 @@ class Operator {
 
 /** The reason of a denial as the agent gets it. */
 function why(answer: Awaited<ReturnType<DemoClient['call']>>): string[] {
-  const decision = answer.result?._meta?.['io.ostiary/decision'] ?? answer.error?.data ?? {}
+  const decision = decisionOf(answer)
   return [`${decision.code}: ${decision.reason}`, `next: ${decision.next}`]
 }
+
+const decisionOf = ({ result, error }: Awaited<ReturnType<DemoClient['call']>>) =>
+  result?._meta?.['io.ostiary/decision'] ?? error?.data ?? {}
 
 const reader = (dir: string) => async (path: string) => {
   try {
