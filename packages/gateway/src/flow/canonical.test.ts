@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { keysOf, plain } from './canonical.ts'
+import { entitiesIn, says } from './entities.ts'
+
+const same = (a: string | number, b: string | number) => keysOf(a).some((key) => keysOf(b).includes(key))
+
+test('spellings of one value have a key in common', () => {
+  for (const [a, b] of [
+    ['Desk@Clinic.example', 'mailto:desk@clinic.EXAMPLE'],
+    ['https://www.a.example/x/', 'http://A.example/x#part'],
+    ['DE89 3704 0044 0532 0130 00', 'de89370400440532013000'],
+    ['+44 (20) 7946-0958', '+442079460958'],
+    ['1,234.50', 1234.5],
+    ['2025-01-11 00:00', '2025-01-11'],
+    ['2025-01-11T09:30:00Z', '2025-01-11 09:30'],
+    ['“Team  Sync”', 'team sync'],
+    ['ｆｕｌｌ', 'full'],
+  ] as const)
+    assert.ok(same(a, b), `${a} = ${b}`)
+})
+
+test('different values have none', () => {
+  for (const [a, b] of [
+    ['a@b.example', 'a@b.example.evil.com'],
+    ['https://a.example/x', 'https://a.example/x?d=1'],
+    ['https://a.example/', 'https://a.example.evil.com/'],
+    ['DE89370400440532013000', 'DE89370400440532013001'],
+    ['2025-01-11', '2025-11-01'],
+    ['12', '120'],
+  ] as const)
+    assert.ok(!same(a, b), `${a} ≠ ${b}`)
+})
+
+test('entities are found in running text', () => {
+  const found = entitiesIn(
+    'Write to (desk@clinic.example), see https://a.example/b?c=1. or evil.example/x; IBAN DE89 3704 0044 0532 0130 00, call +44 20 7946 0958 on January 11th, 2025 or 12 May.',
+  )
+  const keys = found.flatMap((entity) => entity.keys)
+  for (const key of [
+    'email:desk@clinic.example',
+    'url:a.example/b?c=1',
+    'url:evil.example/x',
+    'iban:de89370400440532013000',
+    'digits:442079460958',
+    'date:2025-01-11',
+    'day:05-12',
+  ])
+    assert.ok(keys.includes(key), `${key} in ${keys.join(' ')}`)
+})
+
+test('plain text is the same however often it is made plain, and any text is taken', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (text) => {
+      const once = plain(text)
+      assert.equal(plain(once), once)
+      assert.ok(keysOf(text).length >= 1)
+      entitiesIn(text)
+    }),
+  )
+})
+
+test('a text says what stands in it between other words, and never a part of a word', () => {
+  const word = fc.string({ unit: fc.constantFrom(...'abcdefgh1'), minLength: 2, maxLength: 8 })
+  fc.assert(
+    fc.property(
+      fc.array(word, { maxLength: 6 }),
+      word,
+      fc.array(word, { maxLength: 6 }),
+      (before, value, after) => {
+        const text = plain([...before, value, ...after].join(' '))
+        assert.ok(says(text, value))
+        assert.ok(!says(plain(`x${value}x`), value))
+      },
+    ),
+  )
+})
+
+test('hostile texts cost no more than others', () => {
+  // Each would take minutes if any expression went back over what it has read.
+  for (const piece of ['a', 'a.', 'a@', '1 ', '12-', 'www.', 'http://', 'de89', '2024-01-', 'jan ', 'a-a.'])
+    entitiesIn(piece.repeat(50_000))
+})

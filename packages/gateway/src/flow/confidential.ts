@@ -1,0 +1,72 @@
+import { plain } from './canonical.ts'
+import { lookupKeys } from './derive.ts'
+import { entitiesIn, says } from './entities.ts'
+import type { Origin } from './origin.ts'
+import { isConfidential } from './origin.ts'
+import type { Leaf } from './paths.ts'
+import type { Provenance } from './provenance.ts'
+
+/** Longest confidential scalar, in words, that is looked for inside a text; longer ones are found by their runs of words. */
+const MAX_WORDS = 5
+/** Shorter values are in texts by chance. */
+const MIN_LENGTH = 5
+
+/** Confidential values in what is about to go out, other than to their readers or because the person said them. */
+export function leaks(
+  leaves: readonly Leaf[],
+  recipients: ReadonlySet<string>,
+  provenance: Provenance,
+): { path: string; value: string }[] {
+  if (!provenance.holdsConfidential) return []
+  const found: { path: string; value: string }[] = []
+  for (const { path, value } of leaves) {
+    if (typeof value !== 'string' && typeof value !== 'number') continue
+    for (const { text, origins } of confidentialIn(String(value), provenance)) {
+      const isFor = origins.every((origin) => mayRead(origin, recipients))
+      if (!isFor && !says(provenance.requestText, text)) {
+        found.push({ path, value: text })
+        break
+      }
+    }
+  }
+  return found
+}
+
+function* confidentialIn(
+  text: string,
+  provenance: Provenance,
+): Iterable<{ text: string; origins: Origin[] }> {
+  const seen = (candidate: string, keys: readonly string[]) => {
+    const all = provenance.originsOf(keys)
+    const origins = all.filter(isConfidential)
+    // What is also known from somewhere public gives nothing away.
+    return origins.length > 0 && !all.some(({ confidentiality }) => confidentiality === 'public')
+      ? [{ text: candidate, origins }]
+      : []
+  }
+  yield* seen(text, lookupKeys(text))
+  for (const entity of entitiesIn(text)) if (entity.kind !== 'date') yield* seen(entity.text, entity.keys)
+  const words = plain(text).split(' ')
+  for (let at = 0; at < words.length; at++) {
+    for (let n = 1; n <= MAX_WORDS && at + n <= words.length; n++) {
+      const candidate = words
+        .slice(at, at + n)
+        .join(' ')
+        .replace(/^[^\p{L}\p{N}+]+|[^\p{L}\p{N}]+$/gu, '')
+      if (candidate.length >= MIN_LENGTH) yield* seen(candidate, [`text:${candidate}`])
+    }
+  }
+  const copied = provenance.copiedFrom(text)
+  if (copied.length > 0) yield { text: 'a passage', origins: [...copied] }
+}
+
+function mayRead({ readers }: Origin, recipients: ReadonlySet<string>): boolean {
+  if (recipients.size === 0) return false
+  return [...recipients].every((key) => {
+    if (!key.startsWith('email:')) return key.startsWith('text:')
+    const address = key.slice('email:'.length)
+    return readers.some((reader) =>
+      reader.startsWith('@') ? address.endsWith(plain(reader)) : plain(reader) === address,
+    )
+  })
+}

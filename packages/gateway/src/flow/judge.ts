@@ -1,0 +1,139 @@
+import type { Sink } from '../config/label-schema.ts'
+import type { JsonObject } from '../model/json.ts'
+import { keysOf, plain } from './canonical.ts'
+import { leaks } from './confidential.ts'
+import type { Derivation } from './derive.ts'
+import { derive, lookupKeys } from './derive.ts'
+import { entitiesIn, says } from './entities.ts'
+import type { ToolLabel } from './labels.ts'
+import { sourceText } from './origin.ts'
+import type { Leaf } from './paths.ts'
+import { leavesOf } from './paths.ts'
+import type { Provenance } from './provenance.ts'
+import { isOnTopic } from './topic.ts'
+
+/** What the record and a person are told of one argument. Values are named only by where they came from. */
+export interface ArgumentEvidence {
+  readonly path: string
+  readonly sink: Sink
+  /** Undefined where nothing vouches for the value. */
+  readonly derivation: Derivation | undefined
+  /** Where else it was seen. */
+  readonly seenIn: readonly string[]
+}
+
+export type ProblemCode = 'UNDERIVED' | 'LAUNDERED' | 'CONFIDENTIAL' | 'UNASKED'
+
+/** One thing that a person has to decide about. */
+export interface Problem {
+  readonly code: ProblemCode
+  readonly path: string
+  readonly detail: string
+  /** What the person would endorse; undefined where it is the call as such. */
+  readonly value: string | undefined
+}
+
+export interface Judgement {
+  readonly arguments: readonly ArgumentEvidence[]
+  /** Empty: the call is clear. */
+  readonly problems: readonly Problem[]
+  readonly isStrict: boolean
+  /** Content that nobody trusted vouches for is about to be written. */
+  readonly taints: boolean
+}
+
+/**
+ * Stage 11: are the values in consequential arguments derivable from trusted sources, and may these labels go there. One look-up for each
+ * scalar, linear in the text of the arguments.
+ */
+export function judge(label: ToolLabel, args: JsonObject, provenance: Provenance): Judgement {
+  const isEgress = label.effect === 'egress'
+  const isRead = label.effect === 'read'
+  // Rule of two: untrusted content and confidential data in one task leave only what is strictly derivable to go out.
+  const isStrict =
+    provenance.isStrict || (isEgress && provenance.holdsUntrusted && provenance.holdsConfidential)
+  const problems: Problem[] = []
+  const evidence: ArgumentEvidence[] = []
+  let taints = false
+  const readers = new Set<string>()
+  const leaves = leavesOf(args)
+  for (const leaf of leaves) {
+    const { sink, of, isLabelled } = label.argument(leaf.path)
+    if (sink === 'none' || (isRead && !isLabelled)) continue
+    if (sink === 'content') {
+      if (isEgress) problems.push(...laundered(leaf, provenance))
+      if (!isRead && provenance.holdsUntrusted && !isSaid(leaf, provenance)) taints = true
+      continue
+    }
+    if (sink === 'topic') {
+      if (isEgress) problems.push(...laundered(leaf, provenance))
+      if (provenance.holdsUntrusted && !isOnTopic(String(leaf.value), provenance))
+        problems.push(underived(leaf, sink))
+      continue
+    }
+    const { value } = leaf
+    if (typeof value === 'boolean' || value === null || typeof value === 'object') {
+      // True and false cannot be said in words, so an unlabelled switch is a person's to throw.
+      if (!isLabelled) problems.push(underived(leaf, sink))
+      continue
+    }
+    const asked = { value, keys: lookupKeys(value), sink, of, isRead }
+    const derivation = derive(asked, label, provenance, isStrict)
+    const seenIn = provenance.originsOf(asked.keys).map(({ source }) => sourceText(source))
+    evidence.push({ path: leaf.path, sink, derivation, seenIn: [...new Set(seenIn)] })
+    if (!derivation) problems.push(underived(leaf, sink))
+    if (sink === 'principal') for (const key of keysOf(value)) readers.add(key)
+  }
+  if (isEgress) {
+    for (const { path, value } of leaks(leaves, readers, provenance)) {
+      problems.push({
+        code: 'CONFIDENTIAL',
+        path,
+        detail: 'it holds a confidential value that its recipients are not readers of',
+        value,
+      })
+    }
+  }
+  if (!isRead && label.intent.length > 0 && !isAsked(label.intent, provenance)) {
+    problems.push({
+      code: 'UNASKED',
+      path: '',
+      detail: 'nothing in the request asks for this kind of action',
+      value: undefined,
+    })
+  }
+  return { arguments: evidence, problems, isStrict, taints }
+}
+
+const underived = ({ path, value }: Leaf, sink: Sink): Problem => ({
+  code: 'UNDERIVED',
+  path,
+  detail: `nothing trusted says this ${sink}`,
+  value: String(value),
+})
+
+/** Links, addresses and accounts in outgoing text that only untrusted content, or nobody, vouches for. */
+function laundered({ path, value }: Leaf, provenance: Provenance): Problem[] {
+  if (typeof value !== 'string' || !provenance.holdsUntrusted) return []
+  return entitiesIn(value).flatMap(({ kind, keys, text }): Problem[] => {
+    if (kind === 'date') return []
+    const origins = provenance.originsOf(keys)
+    if (origins.some(({ isTrusted }) => isTrusted) || says(provenance.requestText, text)) return []
+    const from = origins.length === 0 ? 'nothing that this task has seen' : 'untrusted content'
+    return [{ code: 'LAUNDERED', path, detail: `it holds a ${kind} that comes from ${from}`, value: text }]
+  })
+}
+
+const isSaid = ({ value }: Leaf, provenance: Provenance): boolean =>
+  typeof value !== 'string' || says(provenance.requestText, value)
+
+/** A word of the list begins a word of the request. */
+function isAsked(words: readonly string[], { requestText }: Provenance): boolean {
+  return words.some((word) => {
+    const wanted = plain(word)
+    for (let at = requestText.indexOf(wanted); at !== -1; at = requestText.indexOf(wanted, at + 1)) {
+      if (at === 0 || !/[\p{L}\p{N}]/u.test(requestText[at - 1] as string)) return true
+    }
+    return false
+  })
+}

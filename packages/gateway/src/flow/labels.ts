@@ -1,0 +1,76 @@
+import type { Labels, RecordsLabel, ResolverName, Sink, ToolLabelConfig } from '../config/label-schema.ts'
+import type { Confidentiality } from './origin.ts'
+import { isWithin, stepsOf } from './paths.ts'
+
+export type Effect = ToolLabelConfig['effect']
+
+/** What is known of one tool, ready to be asked. */
+export interface ToolLabel {
+  readonly tool: string
+  readonly effect: Effect
+  readonly place: string
+  readonly resolvers: readonly ResolverName[]
+  readonly intent: readonly string[]
+  readonly records: readonly RecordsLabel[]
+  readonly readers: readonly string[]
+  argument(path: string): {
+    readonly sink: Sink
+    readonly of: string | undefined
+    readonly isLabelled: boolean
+  }
+  result(path: string): { readonly isTrusted: boolean; readonly confidentiality: Confidentiality }
+}
+
+/** A tool that nobody labelled: whatever goes in is consequential and may be seen by others, whatever comes out is untrusted. */
+const UNLABELLED: ToolLabelConfig = {
+  effect: 'egress',
+  arguments: {},
+  result: {
+    integrity: 'untrusted',
+    confidentiality: 'internal',
+    readers: [],
+    trusted: [],
+    confidential: [],
+    records: [],
+  },
+  resolvers: [],
+  intent: [],
+}
+
+/** Labels by `server/tool`; every tool has one. */
+export function labelBook(labels: Labels): (tool: string) => ToolLabel {
+  const compiled = new Map(Object.entries(labels).map(([tool, label]) => [tool, compile(tool, label)]))
+  return (tool) => compiled.get(tool) ?? compile(tool, UNLABELLED)
+}
+
+function compile(tool: string, label: ToolLabelConfig): ToolLabel {
+  const sinks = Object.entries(label.arguments).map(([pattern, argument]) => ({
+    steps: stepsOf(pattern),
+    argument,
+  }))
+  const { result } = label
+  const trusted = result.trusted.map(stepsOf)
+  const confidential = result.confidential.map(stepsOf)
+  return {
+    tool,
+    effect: label.effect,
+    place: label.place ?? (tool.split('/', 1)[0] as string),
+    resolvers: label.resolvers,
+    intent: label.intent,
+    records: result.records,
+    readers: result.readers,
+    argument(path) {
+      const found = sinks.find(({ steps }) => isWithin(path, steps))?.argument
+      return { sink: found?.sink ?? 'value', of: found?.of, isLabelled: found !== undefined }
+    },
+    result(path) {
+      return {
+        isTrusted: result.integrity === 'trusted' || trusted.some((steps) => isWithin(path, steps)),
+        confidentiality:
+          result.confidentiality !== 'phi' && confidential.some((steps) => isWithin(path, steps))
+            ? 'secret'
+            : result.confidentiality,
+      }
+    },
+  }
+}

@@ -1,0 +1,39 @@
+/** Where a value came from. `request` is what the person asked for, in their words. */
+export type Source =
+  | { readonly kind: 'request' }
+  | { readonly kind: 'task'; readonly what: 'subject' | 'purpose' }
+  | { readonly kind: 'identity' }
+  | { readonly kind: 'configured' }
+  | { readonly kind: 'endorsed'; readonly by: string }
+  | { readonly kind: 'result'; readonly call: string; readonly tool: string; readonly path: string }
+
+export type Confidentiality = 'public' | 'internal' | 'secret' | 'phi'
+
+export interface Origin {
+  readonly source: Source
+  readonly isTrusted: boolean
+  readonly confidentiality: Confidentiality
+  /** Besides the person: addresses, or `@domain`. */
+  readonly readers: readonly string[]
+}
+
+export const isConfidential = ({ confidentiality }: Origin): boolean =>
+  confidentiality === 'secret' || confidentiality === 'phi'
+
+/** A source in words for people and records; never the value. */
+export function sourceText(source: Source): string {
+  switch (source.kind) {
+    case 'request':
+      return 'the request'
+    case 'task':
+      return `the task’s ${source.what}`
+    case 'identity':
+      return 'the person the agent acts for'
+    case 'configured':
+      return 'the configuration'
+    case 'endorsed':
+      return `endorsed by ${source.by}`
+    case 'result':
+      return `${source.tool}${source.path === '' ? '' : ` at ${source.path}`}`
+  }
+}

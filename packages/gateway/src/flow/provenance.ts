@@ -1,0 +1,172 @@
+import type { CanonicalKey } from './canonical.ts'
+import { keysOf, plain } from './canonical.ts'
+import { entitiesIn } from './entities.ts'
+import type { Origin } from './origin.ts'
+import { isConfidential } from './origin.ts'
+import type { Leaf } from './paths.ts'
+import type { FlowRecord } from './records.ts'
+import { shinglesOf } from './shingles.ts'
+
+/** Values, shingles and records that one task may fill. About 30 MB at the most. */
+export interface Bounds {
+  readonly values: number
+  readonly shingles: number
+  readonly records: number
+}
+
+const BOUNDS: Bounds = { values: 100_000, shingles: 200_000, records: 20_000 }
+/** More places a value came from make no difference to what it may do. */
+const MAX_ORIGINS = 8
+/** Shorter texts than this say nothing about where they came from. */
+const MIN_CONFIDENTIAL = 6
+
+/**
+ * Everything that has entered one task, by value: where each came from and what labels it carries. When it is full nothing more is
+ * learned as trusted, and the task counts as holding both untrusted and confidential content (towards the safe side).
+ */
+export class Provenance {
+  readonly #values = new Map<CanonicalKey, Origin[]>()
+  readonly #shingles = new Map<number, Origin>()
+  readonly #records = new Map<string, FlowRecord>()
+  readonly #tainted = new Set<string>()
+  readonly #bounds: Bounds
+  #requestText = ''
+  #requestWords: readonly string[] = []
+  #hasRequest = false
+  #isFull = false
+  #isHostile = false
+  #hasUntrusted = false
+  #hasConfidential = false
+
+  constructor(bounds: Bounds = BOUNDS) {
+    this.#bounds = bounds
+  }
+
+  /** The person's own words. Several turns add up. */
+  learnRequest(text: string): void {
+    this.#hasRequest = true
+    this.#requestText = `${this.#requestText}\n${plain(text)}`
+    this.#requestWords = [...new Set(this.#requestText.match(/[\p{L}\p{N}]+/gu))]
+    const origin: Origin = {
+      source: { kind: 'request' },
+      isTrusted: true,
+      confidentiality: 'internal',
+      readers: [],
+    }
+    for (const { keys } of entitiesIn(text)) for (const key of keys) this.#add(key, origin)
+  }
+
+  /** One trusted value from outside the results: the subject of the task, an own address, an endorsed value. */
+  learnValue(value: string, origin: Origin): void {
+    for (const key of keysOf(value)) this.#add(key, origin)
+    for (const { keys } of entitiesIn(value)) for (const key of keys) this.#add(key, origin)
+  }
+
+  /** One part of a result. */
+  learnLeaf({ value }: Leaf, origin: Origin): void {
+    if (!origin.isTrusted) this.#hasUntrusted = true
+    if (isConfidential(origin)) this.#hasConfidential = true
+    if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') return
+    for (const key of keysOf(value)) this.#add(key, origin)
+    if (typeof value !== 'string') return
+    // What stands in free text is never more than text, also in a trusted result: its author is whoever wrote the text.
+    for (const { keys } of entitiesIn(value)) for (const key of keys) this.#add(key, origin)
+    if (isConfidential(origin)) this.#addShingles(value, origin)
+  }
+
+  learnRecord(record: FlowRecord): void {
+    const key = `${record.type}\n${record.id}`
+    const known = this.#records.get(key)
+    // Names that were seen first stay: a later result cannot rename an object to what the request says.
+    if (known) {
+      this.#records.set(key, { ...known, isOwn: known.isOwn || record.isOwn })
+      return
+    }
+    if (this.#records.size >= this.#bounds.records) this.#full()
+    else this.#records.set(key, record)
+  }
+
+  /** Content that cannot be vouched for was written there, so what is read from there later is worth no more. */
+  taint(place: string): void {
+    this.#tainted.add(place)
+  }
+
+  isTainted(place: string): boolean {
+    return this.#tainted.has(place)
+  }
+
+  /** A detector found an attack: from here on only strict derivations count. */
+  markHostile(): void {
+    this.#isHostile = true
+  }
+
+  get hasRequest(): boolean {
+    return this.#hasRequest
+  }
+
+  /** The request, as {@link plain} text. */
+  get requestText(): string {
+    return this.#requestText
+  }
+
+  get requestWords(): readonly string[] {
+    return this.#requestWords
+  }
+
+  /** Only the request, the task and trusted sources count, no resolver. */
+  get isStrict(): boolean {
+    return !this.#hasRequest || this.#isHostile || this.#isFull
+  }
+
+  get holdsUntrusted(): boolean {
+    return this.#hasUntrusted || this.#isFull
+  }
+
+  get holdsConfidential(): boolean {
+    return this.#hasConfidential || this.#isFull
+  }
+
+  originsOf(keys: readonly CanonicalKey[]): readonly Origin[] {
+    return keys.flatMap((key) => this.#values.get(key) ?? [])
+  }
+
+  /** Confidential text of which a run of words stands in this one. */
+  copiedFrom(text: string): readonly Origin[] {
+    if (this.#shingles.size === 0) return []
+    return [...new Set(shinglesOf(text).flatMap((hash) => this.#shingles.get(hash) ?? []))]
+  }
+
+  /** Confidential scalars, for detectors that look for them in any encoding. */
+  *confidentialKeys(): Iterable<CanonicalKey> {
+    for (const [key, origins] of this.#values) if (origins.some(isConfidential)) yield key
+  }
+
+  record(type: string, id: string): FlowRecord | undefined {
+    return this.#records.get(`${type}\n${id}`)
+  }
+
+  records(): Iterable<FlowRecord> {
+    return this.#records.values()
+  }
+
+  #add(key: CanonicalKey, origin: Origin): void {
+    const known = this.#values.get(key)
+    if (!known) {
+      if (this.#values.size >= this.#bounds.values) return this.#full()
+      this.#values.set(key, [origin])
+    } else if (known.length < MAX_ORIGINS) known.push(origin)
+    else if (isConfidential(origin) && !known.some(isConfidential)) known[MAX_ORIGINS - 1] = origin
+  }
+
+  #addShingles(text: string, origin: Origin): void {
+    if (text.length < MIN_CONFIDENTIAL) return
+    for (const hash of shinglesOf(text)) {
+      if (this.#shingles.size >= this.#bounds.shingles) return this.#full()
+      this.#shingles.set(hash, origin)
+    }
+  }
+
+  #full(): void {
+    this.#isFull = true
+  }
+}

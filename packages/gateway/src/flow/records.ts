@@ -1,0 +1,46 @@
+import type { RecordsLabel } from '../config/label-schema.ts'
+import type { Json } from '../model/json.ts'
+import { keysOf } from './canonical.ts'
+import { select, stepsOf } from './paths.ts'
+
+/** An object that a tool has shown, with what people call it. */
+export interface FlowRecord {
+  readonly type: string
+  readonly id: string
+  readonly names: readonly string[]
+  /** Who it is shared with: canonical keys of structured fields. */
+  readonly principals: ReadonlySet<string>
+  /** The task made it. */
+  readonly isOwn: boolean
+  /** The person made it before. */
+  readonly isPersons: boolean
+}
+
+/** The records in a result, as its label says where they are. */
+export function recordsIn(document: Json, labels: readonly RecordsLabel[]): FlowRecord[] {
+  return labels.flatMap((label) =>
+    select(document, label.at === '' ? [] : stepsOf(label.at)).flatMap(({ value }) => {
+      const id = scalars(value, label.id)[0]
+      if (id === undefined) return []
+      return [
+        {
+          type: label.type,
+          id: String(id),
+          names: label.names.flatMap((path) => scalars(value, path)).map(String),
+          principals: new Set(
+            label.principals
+              .flatMap((path) => scalars(value, path))
+              .flatMap((principal) => keysOf(principal)),
+          ),
+          isOwn: label.made,
+          isPersons: label.own,
+        },
+      ]
+    }),
+  )
+}
+
+const scalars = (record: Json, path: string): (string | number)[] =>
+  select(record, stepsOf(path)).flatMap(({ value }) =>
+    typeof value === 'string' || typeof value === 'number' ? [value] : [],
+  )
