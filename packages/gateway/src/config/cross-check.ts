@@ -1,5 +1,6 @@
 import type { Problem } from './load.ts'
 import type { Config } from './schema.ts'
+import { isStdio } from './schema.ts'
 
 /** What no single field can show: names that must exist elsewhere in the file. */
 export function crossCheck(config: Config): Problem[] {
@@ -34,6 +35,21 @@ export function crossCheck(config: Config): Problem[] {
         }
       }
     }
+  }
+  for (const [name, server] of Object.entries(config.servers)) {
+    if (server.credential?.kind !== 'outward-jwt' || !server.credential.dpop) continue
+    // A proof is for one HTTP request, and names the token in its `Authorization` header.
+    const isPlaced =
+      !isStdio(server) &&
+      Object.entries(server.headers).every(
+        ([header, value]) =>
+          header.toLowerCase() !== 'authorization' && !(typeof value === 'object' && 'lease' in value),
+      )
+    expect(
+      isPlaced,
+      ['servers', name, 'credential', 'dpop'],
+      'a bound token needs a server with a `url`, and goes into `Authorization` by itself: put it nowhere else',
+    )
   }
   for (const [name, template] of Object.entries(config.tasks)) {
     for (const kind of ['tools', 'prompts'] as const) {

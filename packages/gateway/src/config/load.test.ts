@@ -81,6 +81,19 @@ segments:
   assert.deepEqual(problemsOf(text), ['5:18  segments.b.servers.0: `files` is in the segment `a` already'])
 })
 
+test('a bound token is refused where no proof could go with it', () => {
+  const credential = 'credential: { kind: outward-jwt, audience: x, dpop: true }'
+  const with_ = (rest: string) => problemsOf(`version: 1\nservers: { ehr: { ${rest}, ${credential} } }\n`)
+  const url = 'url: "http://127.0.0.1:1/mcp"'
+  assert.doesNotThrow(() => load(`version: 1\nservers: { ehr: { ${url}, ${credential} } }\n`))
+  for (const rest of [
+    'command: x',
+    `${url}, headers: { X-Token: { lease: token } }`,
+    `${url}, headers: { Authorization: { env: A } }`,
+  ])
+    assert.match(with_(rest).join(), /servers\.ehr\.credential\.dpop: a bound token needs/, rest)
+})
+
 test('a literal secret is refused, and not repeated in the message', () => {
   const text = `version: 1
 servers: { files: { url: "http://127.0.0.1:1/mcp", headers: { authorization: { value: sk-12345678 } } } }

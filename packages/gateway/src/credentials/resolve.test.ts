@@ -99,13 +99,16 @@ test('a value that was replaced can be gone back to while its grace lasts, and i
   await assert.rejects(secrets.rollback('turn', by), /no earlier version/)
   // A version that was gone back from is never used again, not even its number.
   assert.equal((await secrets.put('turn', 'three', by, 1000)).version, 3)
+  await secrets.rollback('turn', by)
+  assert.equal(await value(), 'one')
+  assert.equal((await secrets.put('turn', 'four', by, 1000)).version, 4)
   now += 1001
   await assert.rejects(secrets.rollback('turn', by), /no earlier version/)
   await secrets.sweep()
-  assert.deepEqual(await kept(), [3])
-  assert.equal(await value(), 'three')
-  await secrets.put('turn', 'four', by, 0)
   assert.deepEqual(await kept(), [4])
+  assert.equal(await value(), 'four')
+  await secrets.put('turn', 'five', by, 0)
+  assert.deepEqual(await kept(), [5])
 })
 
 const resolve: References['resolve'] = (...args) => references.resolve(...args)

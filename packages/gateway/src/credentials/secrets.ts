@@ -35,13 +35,15 @@ export class Secrets {
       .where('name', '=', name)
       .orderBy('version', 'desc')
       .executeTakeFirst()
+    // Numbers are never used twice, so the one before is not always one less: it may have been gone back from.
     const version = (newest?.version ?? 0) + 1
+    const previous = (await this.#rows(name)).at(-1)
     const created_at = this.#d.clock.now()
     const until = created_at + graceMs
     await this.#d.recorder.append({
       type: 'secret.sealed',
       actor: by,
-      data: { name, version, ...(version === 1 ? {} : { previous_until: until }) },
+      data: { name, version, ...(previous ? { previous_until: until } : {}) },
     })
     await this.#d.store.transaction(async (tx) => {
       await tx
@@ -55,15 +57,10 @@ export class Secrets {
           retires_at: null,
         })
         .execute()
+      if (!previous) return
       const older = () => tx.updateTable('secrets').where('name', '=', name).where('destroyed_at', 'is', null)
-      await older()
-        .set({ retires_at: until })
-        .where('version', '=', version - 1)
-        .execute()
-      await older()
-        .set({ retires_at: created_at })
-        .where('version', '<', version - 1)
-        .execute()
+      await older().set({ retires_at: until }).where('version', '=', previous.version).execute()
+      await older().set({ retires_at: created_at }).where('version', '<', previous.version).execute()
     })
     await this.sweep()
     return { name, version, created_at, retires_at: null }

@@ -96,7 +96,10 @@ export function furnish({ log, store, bus, clock, config, stop, onSecrets, onAla
         outwardToken(outwardDeps(), holder?.task, audience, boundTo),
       requestKey: () => signingKeys.requestKey,
       async replaceSecret({ broker }, value) {
-        await secrets.put(broker.slice('sealed:'.length), value, gateway)
+        const name = broker.slice('sealed:'.length)
+        if ((await secrets.open(name)).reveal() === value) return
+        // The one before is no good at the other side any more: using it again would look like theft.
+        await secrets.put(name, value, gateway, 0)
       },
     }),
     resolve,

@@ -66,6 +66,7 @@ beforeEach(() => {
   now = 1_800_000_000_000
 })
 
+let isStoreDown = false
 const sealed = new Map<string, string>()
 const all = () =>
   brokers({
@@ -79,6 +80,7 @@ const all = () =>
     outwardToken: async (_request, audience) => `outward-for-${audience}`,
     requestKey: () => ({ kid: 'kid', pem: '' }),
     async replaceSecret({ broker }, value) {
+      if (isStoreDown) throw new Error('the store is down')
       sealed.set(broker, value)
     },
   })
@@ -223,6 +225,28 @@ test('a refresh token that the other side replaces is never used twice, also by 
   await Promise.all([1, 2, 3].map(() => broker.mint(request(config as CredentialConfig))))
   assert.deepEqual(used, ['rt-0', 'rt-1', 'rt-2'])
   assert.equal(sealed.get(reference.broker), 'rt-3')
+})
+
+test('a token whose refresh token could not be kept is given back', async (t) => {
+  sealed.set('sealed:consent', 'rt-0')
+  const grant = { refresh_token: { broker: 'sealed:consent' } }
+  const config = { ...configs().oauth, scope: undefined, grant } as CredentialConfig
+  answer = ({ url }, res) =>
+    url === '/token'
+      ? json(res, 200, { access_token: 'at-1', token_type: 'Bearer', expires_in: 120, refresh_token: 'rt-1' })
+      : res.writeHead(200).end()
+  isStoreDown = true
+  t.after(() => {
+    isStoreDown = false
+  })
+  await assert.rejects(mint(config))
+  assert.deepEqual(
+    requests.map(({ url, body }) => [url, new URLSearchParams(body).get('token')]),
+    [
+      ['/token', null],
+      ['/revoke', 'at-1'],
+    ],
+  )
 })
 
 test('a subject cannot widen a scope, end a policy or climb a path', async () => {

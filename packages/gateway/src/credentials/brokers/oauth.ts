@@ -47,8 +47,13 @@ export function oauthBroker(deps: BrokerDeps): Broker<'oauth'> {
         : turns.take(grant.refresh_token.broker, async () => {
             const answered = await ask()
             // RFC 6749 section 6: the one that was used is good no more.
-            if (answered.refresh_token !== undefined)
+            if (answered.refresh_token === undefined) return answered
+            try {
               await deps.replaceSecret(grant.refresh_token, answered.refresh_token)
+            } catch (error) {
+              await giveBack(deps, request, answered.access_token).catch(() => {})
+              throw error
+            }
             return answered
           }))
       try {
