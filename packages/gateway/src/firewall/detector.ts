@@ -28,6 +28,8 @@ export interface Detector {
   readonly name: string
   /** `text`: only as it came. `views`: each form it can be read in. */
   readonly reads: 'text' | 'views'
+  /** `all` of a message as it came, or only its `beginning`: what advises may cost no more than it is worth. */
+  readonly extent: 'all' | 'beginning'
   suspects(text: string): boolean
   inspect(text: string): Finding | undefined
 }

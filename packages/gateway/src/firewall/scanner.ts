@@ -33,6 +33,8 @@ export interface Scanner {
 }
 
 const MAX_FINDINGS = 50
+/** Characters of a message that are decoded, and read by what only advises. What decides reads all of it as it came. */
+export const BEGINNING = 4096
 const CLEAN: Scan = { decision: ALLOW, findings: [] }
 
 /**
@@ -47,8 +49,11 @@ export function createScanner(options: { secrets: () => ReadonlyMap<string, stri
       const found = new Map<string, Found>()
       let hidden: Finding | undefined
       let refused: Finding | undefined
+      let left = BEGINNING
       eachString(value, (text) => {
-        for (const [finding, view] of findingsIn(text, all)) {
+        const looked = findingsIn(text, text.slice(0, left), all)
+        left -= Math.min(left, text.length)
+        for (const [finding, view] of looked) {
           note(found, finding, view)
           if (finding.severity !== 'refuse') continue
           if (finding.cleaned === undefined) refused ??= finding
@@ -85,18 +90,26 @@ function note(found: Map<string, Found>, { detector, what, severity }: Finding, 
   if (found.size < MAX_FINDINGS && !found.has(key)) found.set(key, { detector, what, severity, via })
 }
 
-function* findingsIn(text: string, all: readonly Detector[]): Iterable<readonly [Finding, View]> {
-  const { views, isWhole } = viewsOf(text)
-  const plain = views[0] as View
-  for (const view of views) {
-    for (const detector of all) {
-      if (view !== plain && detector.reads === 'text') continue
+const AS_IT_CAME: readonly string[] = []
+
+function* findingsIn(
+  text: string,
+  beginning: string,
+  all: readonly Detector[],
+): Iterable<readonly [Finding, View]> {
+  const { views, isWhole } = viewsOf(beginning)
+  const whole: View = { text, via: AS_IT_CAME }
+  for (const detector of all) {
+    const read = detector.reads === 'views' ? views : views.slice(0, 1)
+    for (const view of detector.extent === 'all' ? [whole, ...read.slice(1)] : read) {
       const finding = detector.suspects(view.text) ? detector.inspect(view.text) : undefined
       if (finding) yield [finding, view]
     }
   }
+  if (beginning.length < text.length)
+    yield [{ detector: 'views', what: 'more text than is looked through', severity: 'note' }, whole]
   if (!isWhole)
-    yield [{ detector: 'views', what: 'more encoded text than is read', severity: 'escalate' }, plain]
+    yield [{ detector: 'views', what: 'more encoded text than is read', severity: 'escalate' }, whole]
 }
 
 /** Until `visit` says no. */

@@ -10,6 +10,8 @@ const LOADED =
   /!\[[^\]\n]{0,200}\]\(\s{0,4}<?$|<(?:img|image|iframe|video|audio|source|embed|object|script|link)\b[^<>]{0,200}(?:src|href|data)\s{0,4}=\s{0,4}["']?$|\burl\(\s{0,4}["']?$/i
 /** How far before an address its surroundings are looked at. */
 const BEFORE = 240
+/** No host or file name that holds data is without such a run. */
+const LONG_NAME = /[\w.=+-]{34}/
 const HOST = /\b(?:[a-z0-9_-]{1,63}\.){2,12}[a-z]{2,18}\b/gi
 const FILE =
   /(?<![A-Za-z0-9+=_-])[A-Za-z0-9+=_-]{48,200}\.(?:txt|csv|json|png|jpe?g|gif|pdf|log|md|zip|html?)\b/gi
@@ -18,6 +20,7 @@ const FILE =
 export const exfiltration: Detector = {
   name: NAME,
   reads: 'views',
+  extent: 'beginning',
   suspects: (text) => text.length >= 24 && /\.[a-z]/i.test(text),
   inspect(text) {
     const what = new Set<string>()
@@ -30,8 +33,10 @@ export const exfiltration: Detector = {
         what.add('data in a loaded resource')
       else if (data.some(isPayload)) what.add('data in an address')
     }
-    for (const [host] of text.matchAll(HOST)) if (isTunnel(host)) what.add('data in a host name')
-    for (const [name] of text.matchAll(FILE)) if (isDense(name)) what.add('data in a file name')
+    if (LONG_NAME.test(text)) {
+      for (const [host] of text.matchAll(HOST)) if (isTunnel(host)) what.add('data in a host name')
+      for (const [name] of text.matchAll(FILE)) if (isDense(name)) what.add('data in a file name')
+    }
     return what.size === 0
       ? undefined
       : { detector: NAME, what: [...what].sort().join(', '), severity: 'escalate' }

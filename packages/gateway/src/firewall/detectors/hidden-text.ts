@@ -22,6 +22,7 @@ const SCATTERED_LIMIT = 20
 export const hiddenText: Detector = {
   name: NAME,
   reads: 'text',
+  extent: 'all',
   suspects: (text) => CANDIDATE.test(text),
   inspect(text) {
     const plain = text.replace(FLAG, '')

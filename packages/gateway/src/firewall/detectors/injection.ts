@@ -20,6 +20,7 @@ export const injectionScore = (text: string): number => {
 export const injection: Detector = {
   name: NAME,
   reads: 'views',
+  extent: 'beginning',
   suspects: (text) => text.length >= SHORTEST,
   inspect(text) {
     const rules = rulesIn(text)

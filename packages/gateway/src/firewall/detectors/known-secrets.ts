@@ -17,6 +17,7 @@ export function knownSecrets(secrets: () => ReadonlyMap<string, string>): Detect
   return {
     name: NAME,
     reads: 'views',
+    extent: 'all',
     suspects: (text) => text.length >= 8 && current().length > 0,
     inspect(text) {
       const lower = text.toLowerCase()

@@ -23,6 +23,7 @@ export function knownValues(values: ReadonlyMap<string, string>): Detector {
   return {
     name: NAME,
     reads: 'views',
+    extent: 'all',
     suspects: (text) => text.length >= SHORTEST && tables.size > 0,
     inspect(text) {
       const plain = bare(text)

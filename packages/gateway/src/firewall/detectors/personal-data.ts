@@ -47,6 +47,7 @@ const KINDS: readonly Kind[] = [
 export const personalData: Detector = {
   name: NAME,
   reads: 'views',
+  extent: 'beginning',
   suspects: (text) => text.length >= 6 && /@|\d\D?\d\D?\d\D?\d/.test(text),
   inspect(text) {
     const spans: Span[] = []

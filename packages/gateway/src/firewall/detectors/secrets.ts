@@ -14,6 +14,7 @@ const automaton = new Automaton(KEYWORDS.map(([keyword]) => keyword))
 export const secrets: Detector = {
   name: NAME,
   reads: 'views',
+  extent: 'beginning',
   suspects: (text) => text.length >= SHORTEST,
   inspect(text) {
     const rules = new Set(
