@@ -41,6 +41,8 @@ export async function startGuarded(
     workers: Number(process.env.OSTIARY_TEST_WORKERS ?? 1),
     segments: { agents: { agents: ['*'] }, servers: { servers: ['*'] } },
     routes: [{ from: 'agents', to: 'servers' }],
+    // What a test says nothing about stands in no other test's way; flow has suites of its own.
+    flow: { mode: 'observe' },
   }
   writeFileSync(join(dir, 'ostiary.yaml'), JSON.stringify({ ...base, ...config }))
   let child: ChildProcess | undefined

@@ -27,6 +27,10 @@ export interface TaskRequest {
   readonly purpose?: string
   readonly subject?: string
   readonly on_behalf_of?: string
+  /** What the person asked for, in their words: where values in calls come from is judged by it. */
+  readonly request?: string
+  /** The same, signed by a system that the gateway trusts for it (`flow.signers`). */
+  readonly signed_request?: string
 }
 
 /** A request below the gateway's address. */

@@ -42,6 +42,7 @@ import { interactive } from './identity/interactive/index.ts'
 import type { OperatorSession } from './identity/operators/operators.ts'
 import { assertOwnPage } from './identity/operators/sign-in.ts'
 import { outward } from './identity/outward/index.ts'
+import { verifySignedRequest } from './identity/requests.ts'
 import { signals } from './identity/signals/index.ts'
 import { systemClock } from './lib/clock.ts'
 import { privateKey } from './lib/private-file.ts'
@@ -231,6 +232,18 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     recorder: log,
     resolveToken: (hash) => tokens.resolve(hash),
     useOnce,
+    async signedRequest(jws, { agentName, instance, template, subject }) {
+      const verified = await verifySignedRequest({
+        jws,
+        wanted: { agentName, instance, template, subject },
+        signers: now.config.flow.signers,
+        keySets: rooms.keySets,
+        issuer,
+        now: clock.now(),
+        useOnce,
+      })
+      return { ...verified, signedBy: verified.signer }
+    },
     onBug,
   })
   let applying: Promise<void> = Promise.resolve()

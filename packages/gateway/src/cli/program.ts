@@ -5,6 +5,7 @@ import { configCommand } from './commands/config.ts'
 import { connectCommand } from './commands/connect.ts'
 import { demoCommand } from './commands/demo.ts'
 import { doctorCommand } from './commands/doctor.ts'
+import { flowCommand } from './commands/flow.ts'
 import { importCommand } from './commands/import.ts'
 import { lockCommand } from './commands/lock.ts'
 import { operatorCommand } from './commands/operator.ts'
@@ -31,6 +32,7 @@ export function program(): Command {
     agentCommand(),
     toolCommand(),
     taskCommand(),
+    flowCommand(),
     lockCommand(),
     operatorCommand(),
     auditCommand(),

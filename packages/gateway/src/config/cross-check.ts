@@ -85,5 +85,14 @@ export function crossCheck(config: Config): Problem[] {
       )
     }
   }
+  for (const tool of Object.keys(config.labels)) {
+    const [server = ''] = tool.split(/[/#]/, 1)
+    expect(has(config.servers, server), ['labels', tool], `there is no server \`${server}\``)
+  }
+  expect(
+    config.flow.requests === 'claimed' || Object.keys(config.flow.signers).length > 0,
+    ['flow', 'signers'],
+    'name who signs requests, since only signed ones count',
+  )
   return problems
 }

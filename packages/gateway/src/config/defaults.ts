@@ -28,6 +28,14 @@ tasks: {}
 #    budget: { calls: 200 }
 #    lifetime: 1h
 
+# Where a value came from decides where it may go. observe only records what would be held for a person: label your tools
+# (ostiary tool label), look at the log for a while, then write enforce.
+flow: { mode: observe }
+labels: {}
+#  mail/send:
+#    effect: egress
+#    arguments: { to: { sink: principal }, body: { sink: content } }
+
 # Cedar policies on top of that; a forbid always wins.
 policies: []
 `

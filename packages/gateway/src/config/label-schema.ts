@@ -108,9 +108,9 @@ const ToolLabel = z.strictObject({
     .describe('Words of which the request must hold one for the tool to be used without asking.'),
 })
 
-/** `server/tool` to what its arguments can do and where its results come from. */
+/** `server/tool`, or `server#method` for what is no tool, to what its arguments can do and where its results come from. */
 export const LabelsSchema = z.record(
-  z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}\/.{1,200}$/, 'write server/tool'),
+  z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}[/#].{1,200}$/, 'write server/tool'),
   ToolLabel,
 )
 

@@ -24,7 +24,7 @@ const Agents = z
   .record(Name, Rules)
   .describe('Agent to the claims of its workloads. A token that fits two agents is refused.')
 
-const Keys = z
+export const Keys = z
   .union([
     z.url({ protocol: /^https?$/ }),
     z.strictObject({ file: z.string().min(1).describe('File with a JWK set.') }),

@@ -1,9 +1,11 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
+import type { PersonsRequest } from '../flow/tasks.ts'
 import type { MaybePromise } from '../gateway/exchange.ts'
 import { actorOf } from '../gateway/stages/record.ts'
 import { contentDigest } from '../gateway/transports/mcp/receive.ts'
 import type { Budgets } from '../grants/budgets.ts'
+import type { OpenInput } from '../grants/task-input.ts'
 import type { Tasks } from '../grants/tasks.ts'
 import type { TokenSession } from '../identity/authenticate.ts'
 import { authenticate, challenge } from '../identity/authenticate.ts'
@@ -13,6 +15,7 @@ import type { Clock } from '../lib/clock.ts'
 import { parseStrict } from '../lib/strict-json.ts'
 import type { Recorder } from '../model/evidence.ts'
 import type { Grant } from '../model/grant.ts'
+import type { Principal } from '../model/principal.ts'
 import { reason, status } from '../model/reasons.ts'
 import { Refusal, refuse } from '../model/refusal.ts'
 import type { Task } from '../model/task.ts'
@@ -25,6 +28,8 @@ const OpenTask = z.strictObject({
   purpose: z.string().min(1).max(200).optional(),
   subject: z.string().min(1).max(200).optional(),
   on_behalf_of: z.string().min(1).max(200).optional(),
+  request: z.string().min(1).max(16_384).optional(),
+  signed_request: z.string().min(1).max(65_536).optional(),
 })
 
 const StepUp = z.strictObject({ template: z.string().min(1).max(40) })
@@ -39,6 +44,11 @@ export interface AgentApiDeps {
   readonly recorder: Recorder
   resolveToken(hash: string): MaybePromise<TokenSession | undefined>
   useOnce(key: string): boolean
+  /** @throws Refusal REQUEST_UNVERIFIED */
+  signedRequest(
+    jws: string,
+    wanted: Pick<Principal, 'agentName' | 'instance'> & Pick<OpenInput, 'template' | 'subject'>,
+  ): Promise<PersonsRequest>
   onBug(error: unknown): void
 }
 
@@ -99,7 +109,17 @@ export function agentApi(deps: AgentApiDeps): Hono {
     const input = OpenTask.safeParse(parseStrict(body).value)
     if (!input.success) refuse('TASK_INPUT_INVALID', { detail: z.prettifyError(input.error).slice(0, 300) })
     assertAbout(session, undefined)
-    const { task, grant } = await deps.tasks.open(session.principal, input.data)
+    const { request, signed_request, ...wanted } = input.data
+    if (request !== undefined && signed_request !== undefined)
+      refuse('TASK_INPUT_INVALID', { detail: 'give `request` or `signed_request`' })
+    const said =
+      signed_request === undefined
+        ? request && { text: request, signedBy: undefined, subject: undefined, proof: undefined }
+        : await deps.signedRequest(signed_request, { ...session.principal, ...wanted })
+    const { task, grant } = await deps.tasks.open(session.principal, {
+      ...wanted,
+      ...(said ? { request: said } : {}),
+    })
     return c.json(opened(deps.issuer, task, grant), 201)
   })
 

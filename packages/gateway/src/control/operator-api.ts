@@ -5,6 +5,8 @@ import type { AgentsApiDeps } from './agents.ts'
 import { agentRoutes } from './agents.ts'
 import type { AuditApiDeps } from './audit.ts'
 import { auditRoutes } from './audit.ts'
+import type { FlowApiDeps } from './flow.ts'
+import { flowRoutes } from './flow.ts'
 import { errorAnswer } from './http-errors.ts'
 import type { LocksApiDeps } from './locks.ts'
 import { lockRoutes } from './locks.ts'
@@ -25,6 +27,7 @@ import { toolRoutes } from './tools.ts'
 
 export type OperatorApiDeps = AgentsApiDeps &
   AuditApiDeps &
+  FlowApiDeps &
   LocksApiDeps &
   OperatorsApiDeps &
   PolicyApiDeps &
@@ -48,6 +51,7 @@ export function operatorApi(
   for (const routes of [
     agentRoutes,
     auditRoutes,
+    flowRoutes,
     lockRoutes,
     operatorRoutes,
     policyRoutes,

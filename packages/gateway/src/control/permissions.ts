@@ -9,6 +9,9 @@ const RULES: readonly Rule[] = [
   ['GET', /^\/operators(\/|$)/, 'manage-people'],
   ['GET', /^\/(status|agents|reviews|tasks|leases|tools|locks|secrets|proposals)(\/|$)/, 'read'],
   ['POST', /^\/policy\/explain$/, 'read'],
+  // What waits shows values of the call, so it is for those who decide.
+  ['GET', /^\/flow\/(holds|calls\/[^/]+)$/, 'approve'],
+  ['POST', /^\/flow\/holds\/[^/]+\/endorse$/, 'approve'],
   ['POST', /^\/agents\/[^/]+\/(revoke|resume|bearer)$/, 'secure'],
   ['POST', /^\/instances\/[^/]+\/revoke$/, 'secure'],
   ['POST', /^\/sponsors\/left$/, 'secure'],

@@ -11,6 +11,9 @@ const MAX_WORDS = 5
 /** Shorter values are in texts by chance. */
 const MIN_LENGTH = 5
 
+/** More of them in one text are one finding: the text. */
+const MAX_IN_TEXT = 5
+
 /** Confidential values in what is about to go out, other than to their readers or because the person said them. */
 export function leaks(
   leaves: readonly Leaf[],
@@ -18,18 +21,19 @@ export function leaks(
   provenance: Provenance,
 ): { path: string; value: string }[] {
   if (!provenance.holdsConfidential) return []
-  const found: { path: string; value: string }[] = []
-  for (const { path, value } of leaves) {
-    if (typeof value !== 'string' && typeof value !== 'number') continue
-    for (const { text, origins } of confidentialIn(String(value), provenance)) {
+  return leaves.flatMap(({ path, value }) => {
+    if (typeof value !== 'string' && typeof value !== 'number') return []
+    const whole = String(value)
+    const found = new Map<string, string>()
+    for (const { text, origins } of confidentialIn(whole, provenance)) {
       const isFor = origins.every((origin) => mayRead(origin, recipients))
-      if (!isFor && !says(provenance.requestText, text)) {
-        found.push({ path, value: text })
-        break
-      }
+      if (!isFor && !says(provenance.requestText, text)) found.set(plain(text), text)
+      if (found.size > MAX_IN_TEXT) return [{ path, value: whole }]
     }
-  }
-  return found
+    // What stands inside something longer is told with it.
+    const isInside = (key: string) => [...found.keys()].some((other) => other !== key && other.includes(key))
+    return [...found].flatMap(([key, text]) => (isInside(key) ? [] : [{ path, value: text }]))
+  })
 }
 
 function* confidentialIn(
@@ -57,7 +61,7 @@ function* confidentialIn(
     }
   }
   const copied = provenance.copiedFrom(text)
-  if (copied.length > 0) yield { text: 'a passage', origins: [...copied] }
+  if (copied.length > 0) yield { text, origins: [...copied] }
 }
 
 function mayRead({ readers }: Origin, recipients: ReadonlySet<string>): boolean {

@@ -9,7 +9,7 @@ import { resolvers } from './resolvers/index.ts'
 
 /** Why a value may be used where it stands: the evidence that the record keeps. */
 export interface Derivation {
-  readonly by: 'source' | 'resolver'
+  readonly by: 'source' | 'resolver' | 'person'
   readonly evidence: string
 }
 

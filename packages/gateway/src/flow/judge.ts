@@ -4,6 +4,7 @@ import { keysOf, plain } from './canonical.ts'
 import { leaks } from './confidential.ts'
 import type { Derivation } from './derive.ts'
 import { derive, lookupKeys } from './derive.ts'
+import { toldTo, unasked, usedAs, writtenBy } from './endorsement.ts'
 import { entitiesIn, says } from './entities.ts'
 import type { ToolLabel } from './labels.ts'
 import { sourceText } from './origin.ts'
@@ -31,6 +32,8 @@ export interface Problem {
   readonly detail: string
   /** What the person would endorse; undefined where it is the call as such. */
   readonly value: string | undefined
+  /** What their endorsement is kept under. */
+  readonly keys: readonly string[]
 }
 
 export interface Judgement {
@@ -61,12 +64,12 @@ export function judge(label: ToolLabel, args: JsonObject, provenance: Provenance
     const { sink, of, isLabelled } = label.argument(leaf.path)
     if (sink === 'none' || (isRead && !isLabelled)) continue
     if (sink === 'content') {
-      if (isEgress) problems.push(...laundered(leaf, provenance))
+      if (isEgress) problems.push(...laundered(leaf, label.tool, provenance))
       if (!isRead && provenance.holdsUntrusted && !isSaid(leaf, provenance)) taints = true
       continue
     }
     if (sink === 'topic') {
-      if (isEgress) problems.push(...laundered(leaf, provenance))
+      if (isEgress) problems.push(...laundered(leaf, label.tool, provenance))
       if (provenance.holdsUntrusted && !isOnTopic(String(leaf.value), provenance))
         problems.push(underived(leaf, sink))
       continue
@@ -78,10 +81,14 @@ export function judge(label: ToolLabel, args: JsonObject, provenance: Provenance
       continue
     }
     const asked = { value, keys: lookupKeys(value), sink, of, isRead }
-    const derivation = derive(asked, label, provenance, isStrict)
+    const by = provenance.endorsedBy(usedAs(sink, of, keysOf(value)))
+    const derivation: Derivation | undefined =
+      by === undefined
+        ? derive(asked, label, provenance, isStrict)
+        : { by: 'person', evidence: `endorsed by ${by}` }
     const seenIn = provenance.originsOf(asked.keys).map(({ source }) => sourceText(source))
     evidence.push({ path: leaf.path, sink, derivation, seenIn: [...new Set(seenIn)] })
-    if (!derivation) problems.push(underived(leaf, sink))
+    if (!derivation) problems.push(underived(leaf, sink, of))
     if (sink === 'principal') for (const key of keysOf(value)) readers.add(key)
   }
   if (isEgress) {
@@ -91,6 +98,7 @@ export function judge(label: ToolLabel, args: JsonObject, provenance: Provenance
         path,
         detail: 'it holds a confidential value that its recipients are not readers of',
         value,
+        keys: toldTo(label.tool, readers, value),
       })
     }
   }
@@ -100,27 +108,41 @@ export function judge(label: ToolLabel, args: JsonObject, provenance: Provenance
       path: '',
       detail: 'nothing in the request asks for this kind of action',
       value: undefined,
+      keys: unasked(label.tool),
     })
   }
-  return { arguments: evidence, problems, isStrict, taints }
+  const isOpen = ({ keys }: Problem) => provenance.endorsedBy(keys) === undefined
+  return { arguments: evidence, problems: problems.filter(isOpen), isStrict, taints }
 }
 
-const underived = ({ path, value }: Leaf, sink: Sink): Problem => ({
+const underived = ({ path, value }: Leaf, sink: Sink, of?: string): Problem => ({
   code: 'UNDERIVED',
   path,
   detail: `nothing trusted says this ${sink}`,
   value: String(value),
+  keys: usedAs(sink, of, scalarKeys(value)),
 })
 
+const scalarKeys = (value: Leaf['value']) =>
+  typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? keysOf(value) : []
+
 /** Links, addresses and accounts in outgoing text that only untrusted content, or nobody, vouches for. */
-function laundered({ path, value }: Leaf, provenance: Provenance): Problem[] {
+function laundered({ path, value }: Leaf, tool: string, provenance: Provenance): Problem[] {
   if (typeof value !== 'string' || !provenance.holdsUntrusted) return []
   return entitiesIn(value).flatMap(({ kind, keys, text }): Problem[] => {
     if (kind === 'date') return []
     const origins = provenance.originsOf(keys)
     if (origins.some(({ isTrusted }) => isTrusted) || says(provenance.requestText, text)) return []
     const from = origins.length === 0 ? 'nothing that this task has seen' : 'untrusted content'
-    return [{ code: 'LAUNDERED', path, detail: `it holds a ${kind} that comes from ${from}`, value: text }]
+    return [
+      {
+        code: 'LAUNDERED',
+        path,
+        detail: `it holds a ${kind} that comes from ${from}`,
+        value: text,
+        keys: writtenBy(tool, keys),
+      },
+    ]
   })
 }
 

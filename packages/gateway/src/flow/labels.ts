@@ -37,10 +37,19 @@ const UNLABELLED: ToolLabelConfig = {
   intent: [],
 }
 
-/** Labels by `server/tool`; every tool has one. */
+/** Reading a resource tells its server the address and nothing else, so an address that a list showed is no secret. */
+const RESOURCE: ToolLabelConfig = {
+  ...UNLABELLED,
+  effect: 'read',
+  arguments: { uri: { sink: 'url' } },
+  resolvers: ['seen-url'],
+}
+const IS_RESOURCE = /^[^/#]+#resources\//
+
+/** Labels by `server/tool`, or `server#method` for what is no tool; everything has one. */
 export function labelBook(labels: Labels): (tool: string) => ToolLabel {
   const compiled = new Map(Object.entries(labels).map(([tool, label]) => [tool, compile(tool, label)]))
-  return (tool) => compiled.get(tool) ?? compile(tool, UNLABELLED)
+  return (tool) => compiled.get(tool) ?? compile(tool, IS_RESOURCE.test(tool) ? RESOURCE : UNLABELLED)
 }
 
 function compile(tool: string, label: ToolLabelConfig): ToolLabel {
@@ -54,7 +63,7 @@ function compile(tool: string, label: ToolLabelConfig): ToolLabel {
   return {
     tool,
     effect: label.effect,
-    place: label.place ?? (tool.split('/', 1)[0] as string),
+    place: label.place ?? (tool.split(/[/#]/, 1)[0] as string),
     resolvers: label.resolvers,
     intent: label.intent,
     records: result.records,

@@ -1,10 +1,11 @@
+import { shownPath } from './paths.ts'
+
 /** Where a value came from. `request` is what the person asked for, in their words. */
 export type Source =
   | { readonly kind: 'request' }
   | { readonly kind: 'task'; readonly what: 'subject' | 'purpose' }
   | { readonly kind: 'identity' }
   | { readonly kind: 'configured' }
-  | { readonly kind: 'endorsed'; readonly by: string }
   | { readonly kind: 'result'; readonly call: string; readonly tool: string; readonly path: string }
 
 export type Confidentiality = 'public' | 'internal' | 'secret' | 'phi'
@@ -31,9 +32,7 @@ export function sourceText(source: Source): string {
       return 'the person the agent acts for'
     case 'configured':
       return 'the configuration'
-    case 'endorsed':
-      return `endorsed by ${source.by}`
     case 'result':
-      return `${source.tool}${source.path === '' ? '' : ` at ${source.path}`}`
+      return `${source.tool}${source.path === '' ? '' : ` at ${shownPath(source.path)}`}`
   }
 }

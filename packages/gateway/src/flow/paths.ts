@@ -57,6 +57,14 @@ export function leavesOf(document: Json, path = ''): Leaf[] {
   return [{ path, value: document }]
 }
 
+/** A path for records: members whose name is data show as `*`. */
+export const shownPath = (path: string): string =>
+  path
+    .split('.')
+    .map((member) => (/^(?:\w{1,60})?(?:\[\d+\])*$/.test(member) ? member : '*'))
+    .join('.')
+    .slice(0, 200)
+
 /** Whether a concrete path lies at or below a pattern. */
 export function isWithin(path: string, steps: readonly Step[]): boolean {
   let rest = path

@@ -17,6 +17,7 @@ export interface Bounds {
 const BOUNDS: Bounds = { values: 100_000, shingles: 200_000, records: 20_000 }
 /** More places a value came from make no difference to what it may do. */
 const MAX_ORIGINS = 8
+const NOTHING: ReadonlySet<CanonicalKey> = new Set()
 /** Shorter texts than this say nothing about where they came from. */
 const MIN_CONFIDENTIAL = 6
 
@@ -29,6 +30,8 @@ export class Provenance {
   readonly #shingles = new Map<number, Origin>()
   readonly #records = new Map<string, FlowRecord>()
   readonly #tainted = new Set<string>()
+  /** What a person has endorsed, and who did. */
+  readonly #endorsed = new Map<string, string>()
   readonly #bounds: Bounds
   #requestText = ''
   #requestWords: readonly string[] = []
@@ -62,15 +65,17 @@ export class Provenance {
     for (const { keys } of entitiesIn(value)) for (const key of keys) this.#add(key, origin)
   }
 
-  /** One part of a result. */
-  learnLeaf({ value }: Leaf, origin: Origin): void {
+  /** One part of a result. What is in `echoed` went in with the call, so nobody vouches for it by giving it back. */
+  learnLeaf({ value }: Leaf, origin: Origin, echoed: ReadonlySet<CanonicalKey> = NOTHING): void {
     if (!origin.isTrusted) this.#hasUntrusted = true
     if (isConfidential(origin)) this.#hasConfidential = true
     if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') return
-    for (const key of keysOf(value)) this.#add(key, origin)
+    const back = echoed.size > 0 && origin.isTrusted ? { ...origin, isTrusted: false } : origin
+    for (const key of keysOf(value)) this.#add(key, echoed.has(key) ? back : origin)
     if (typeof value !== 'string') return
     // What stands in free text is never more than text, also in a trusted result: its author is whoever wrote the text.
-    for (const { keys } of entitiesIn(value)) for (const key of keys) this.#add(key, origin)
+    for (const { keys } of entitiesIn(value))
+      for (const key of keys) this.#add(key, echoed.has(key) ? back : origin)
     if (isConfidential(origin)) this.#addShingles(value, origin)
   }
 
@@ -98,6 +103,38 @@ export class Provenance {
   /** A detector found an attack: from here on only strict derivations count. */
   markHostile(): void {
     this.#isHostile = true
+  }
+
+  /** What has entered before is not known any more, after a restart or to give memory back: the strict form from here on. */
+  forget(): void {
+    this.#values.clear()
+    this.#shingles.clear()
+    this.#records.clear()
+    this.#full()
+  }
+
+  /** More came in than is taken in: towards the safe side from here on. */
+  overflow(): void {
+    this.#full()
+  }
+
+  /** A person takes one finding of the rules on themselves, for this task. */
+  endorse(keys: readonly string[], by: string): void {
+    for (const key of keys) this.#endorsed.set(key, by)
+  }
+
+  endorsedBy(keys: readonly string[]): string | undefined {
+    if (this.#endorsed.size === 0) return undefined
+    return keys.map((key) => this.#endorsed.get(key)).find((by) => by !== undefined)
+  }
+
+  /** Entries held, for bounding the memory of all tasks together. */
+  get size(): number {
+    return this.#values.size + this.#shingles.size + this.#records.size
+  }
+
+  get isHostile(): boolean {
+    return this.#isHostile
   }
 
   get hasRequest(): boolean {

@@ -1,28 +1,49 @@
 import { parse } from 'yaml'
 import type { Json, JsonObject } from '../model/json.ts'
 import { isObject } from '../model/json.ts'
+import type { Leaf } from './paths.ts'
+import { leavesOf } from './paths.ts'
 
 /** Texts above this are not read as documents: their values are known as text only. */
 const MAX_DOCUMENT = 262_144
 
-/**
- * What an MCP tool result says, as a document that labels can point into: `structuredContent`, or its one text block read as JSON or YAML,
- * or else the texts themselves. What cannot be read as structure stays text.
- */
-export function documentOf(result: JsonObject): Json {
-  if (result.structuredContent !== undefined) return result.structuredContent
-  const texts = textsOf(result)
-  return texts.length === 1 ? readDocument(texts[0] as string) : texts
+/** A result as labels see it. */
+export interface ReadResult {
+  /** What labels point into. */
+  readonly document: Json
+  /** Everything else that somebody could read, under the path of its member. */
+  readonly rest: readonly Leaf[]
 }
 
-/** Every text of a result, embedded resources included. */
-export function textsOf(result: JsonObject): readonly string[] {
-  if (!Array.isArray(result.content)) return []
-  return (result.content as readonly Json[]).flatMap((block) => {
-    if (!isObject(block)) return []
-    if (typeof block.text === 'string') return [block.text]
-    return isObject(block.resource) && typeof block.resource.text === 'string' ? [block.resource.text] : []
-  })
+/**
+ * What an MCP result says: the document that labels can point into is `structuredContent`, or its one text block read as JSON or YAML, or
+ * else the texts themselves. What cannot be read as structure stays text, and nothing is left out because something else says the same.
+ */
+export function readResult(result: JsonObject): ReadResult {
+  const { structuredContent, content, ...others } = result
+  const blocks = Array.isArray(content) ? (content as readonly Json[]) : []
+  const texts = blocks.flatMap((block) => (isText(block) ? [block.text] : []))
+  const rest = [
+    ...leavesOf(others).filter(({ path }) => !path.endsWith('.blob')),
+    ...blocks.flatMap((block, i) => (isText(block) ? [] : leavesOf(withoutBytes(block), `content[${i}]`))),
+  ]
+  if (structuredContent !== undefined) {
+    const said = texts.map((text, i): Leaf => ({ path: `content[${i}].text`, value: text }))
+    return { document: structuredContent, rest: [...said, ...rest] }
+  }
+  return { document: texts.length === 1 ? readDocument(texts[0] as string) : texts, rest }
+}
+
+const isText = (block: Json): block is { type: 'text'; text: string } =>
+  isObject(block) && block.type === 'text' && typeof block.text === 'string'
+
+/** Images, sound and files hold no text that could be recognised in an argument. */
+function withoutBytes(block: Json): Json {
+  if (!isObject(block)) return block
+  const { data, resource, ...rest } = block
+  if (!isObject(resource)) return block.type === 'image' || block.type === 'audio' ? rest : block
+  const { blob: _, ...readable } = resource
+  return { ...rest, ...(data === undefined ? {} : { data }), resource: readable }
 }
 
 /** Aliases are refused: they make much out of little. Dates and numbers in YAML stay as they are written. */

@@ -77,9 +77,9 @@ export class Story {
     if (request !== undefined) provenance.learnRequest(request)
   }
 
-  shows(tool: string, result: Json): this {
+  shows(tool: string, result: Json, args: JsonObject = {}): this {
     const content = [{ type: 'text', text: typeof result === 'string' ? result : JSON.stringify(result) }]
-    learn(this.provenance, this.#labels(tool), `cal_${this.#calls++}`, { content })
+    learn(this.provenance, this.#labels(tool), { call: `cal_${this.#calls++}`, args, result: { content } })
     return this
   }
 

@@ -1,4 +1,6 @@
 import type { Injection } from '../credentials/injection.ts'
+import type { Hold } from '../flow/holds.ts'
+import type { FlowCall, FlowResult, FlowVerdict } from '../flow/tasks.ts'
 import type { Cost } from '../grants/budgets.ts'
 import type { CompiledGrant } from '../grants/compile.ts'
 import type { TokenSession } from '../identity/authenticate.ts'
@@ -32,6 +34,8 @@ export interface Settlement {
   readonly bytes: number
 }
 
+export type NewHold = Pick<Hold, 'call' | 'task' | 'tool' | 'problems'>
+
 export interface Seen {
   readonly instructions: string | undefined
   readonly kind: 'tool' | 'prompt'
@@ -56,6 +60,12 @@ export interface Authority {
   injection(server: string, task: string): MaybePromise<Injection>
   /** Gives back the credential that a task holds on a server. */
   release(server: string, task: string): Promise<void>
+  /** Where the values of a call come from. What `learn` was told before is known to it. */
+  judge(call: FlowCall): MaybePromise<FlowVerdict>
+  /** Resolves when what came back is known; only then may the agent see it. */
+  learn(result: FlowResult): MaybePromise<void>
+  /** Puts a call before a person. */
+  hold(hold: NewHold): MaybePromise<void>
   admit(admission: Admission): Promise<LogPosition | Reason>
   settle(settlement: Settlement): Promise<LogPosition>
   record(event: LogEvent): Promise<LogPosition>

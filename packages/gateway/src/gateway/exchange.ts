@@ -1,4 +1,5 @@
 import type { Injection } from '../credentials/injection.ts'
+import type { FlowVerdict } from '../flow/tasks.ts'
 import type { CompiledGrant } from '../grants/compile.ts'
 import type { Action } from '../model/action.ts'
 import type { Decision } from '../model/decision.ts'
@@ -45,6 +46,10 @@ export interface Facts {
   readonly isWrite: boolean
   /** Everything that leaves towards the upstream, for inspection. */
   readonly outgoing: unknown
+  /** A detector found something in what leaves that reads like an attack. */
+  readonly isSuspect: boolean
+  /** Where the values in its arguments come from. */
+  readonly flow: FlowVerdict
   readonly intent: LogPosition
   readonly injection: Injection
 }
@@ -87,5 +92,7 @@ export type StageName =
   | 'policy'
   | 'budget'
   | 'inspect'
+  | 'flow'
+  | 'approve'
   | 'record'
   | 'credential'

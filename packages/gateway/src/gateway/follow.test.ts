@@ -48,6 +48,7 @@ async function twoGateways(name: string) {
       mayStart: async () => {},
       templates: () => ({ work: TaskTemplateSchema.parse({ purpose: 'Test', agents: ['*'], tools: {} }) }),
       // A credential that cannot be revoked yet: the task stays `closing`.
+      onOpen() {},
       onEnd: async () => false,
     }),
   })

@@ -18,15 +18,17 @@ import type { InFlight } from './in-flight.ts'
 import type { Pipeline } from './pipeline.ts'
 import { pipeline } from './pipeline.ts'
 import type { Server, Servers } from './servers.ts'
+import { approveStage } from './stages/approve.ts'
 import { authenticateStage } from './stages/authenticate.ts'
 import { budgetStage } from './stages/budget.ts'
 import { credentialStage } from './stages/credential.ts'
+import { flowStage } from './stages/flow.ts'
 import { grantStage } from './stages/grant.ts'
 import { inspectStage } from './stages/inspect.ts'
 import { locksStage } from './stages/locks.ts'
 import { policyStage } from './stages/policy.ts'
 import { receiveStage } from './stages/receive.ts'
-import { actorOf, describe, recordStage } from './stages/record.ts'
+import { actorOf, describe, flowOf, recordStage } from './stages/record.ts'
 import { segmentStage } from './stages/segment.ts'
 import { taskStage } from './stages/task.ts'
 import { toolStage } from './stages/tool.ts'
@@ -70,9 +72,11 @@ export function mcpPipeline(p: McpParts): Pipeline {
       segmentStage(p.placement),
       toolStage(p.authority),
       grantStage,
-      policyStage(p.engine),
       budgetStage(new RateLimit(p.config().limits.rate)),
       inspectStage(p.scanner),
+      flowStage(p.authority),
+      policyStage(p.engine),
+      approveStage(p.authority),
       recordStage(p.authority),
       credentialStage(p.authority),
     ],
@@ -152,6 +156,7 @@ export function mcpContext(p: McpParts): McpContext {
             data: {
               call: exchange.id,
               ...(action ? describe(action) : {}),
+              ...flowOf(exchange.facts),
               code: why.code,
               stage: stage ?? 'receive',
             },

@@ -2,6 +2,8 @@ import type { Committer } from '../audit/commitment.ts'
 import type { AuditLog } from '../audit/log.ts'
 import type { Injection } from '../credentials/injection.ts'
 import type { Leases } from '../credentials/leases.ts'
+import type { Holds } from '../flow/holds.ts'
+import type { FlowCall, FlowResult, FlowTasks, FlowVerdict } from '../flow/tasks.ts'
 import type { Budgets, Cost } from '../grants/budgets.ts'
 import type { Tasks } from '../grants/tasks.ts'
 import type { ReplayWindow } from '../identity/replay.ts'
@@ -16,7 +18,7 @@ import type { Locks } from '../oversight/locks.ts'
 import { lockReason } from '../oversight/locks.ts'
 import type { Registry } from '../registry/tools.ts'
 import type { Bus } from '../store/bus.ts'
-import type { Admission, Authority, Seen, Settlement } from './authority.ts'
+import type { Admission, Authority, NewHold, Seen, Settlement } from './authority.ts'
 
 interface Owned {
   readonly log: AuditLog
@@ -30,6 +32,8 @@ interface Owned {
   readonly locks: Locks
   readonly registry: Registry
   readonly leases: Leases
+  readonly flow: FlowTasks
+  readonly holds: Holds
 }
 
 /** The authority in its own process: answers from memory, and is where races are decided. */
@@ -83,6 +87,18 @@ export class Owner implements Authority {
 
   release(server: string, task: string): Promise<void> {
     return this.#r.leases.release(server, task)
+  }
+
+  judge(call: FlowCall): FlowVerdict {
+    return this.#r.flow.judge(call)
+  }
+
+  learn(result: FlowResult): void {
+    this.#r.flow.learn(result)
+  }
+
+  hold(hold: NewHold): void {
+    this.#r.holds.add({ ...hold, at: this.#r.clock.now() })
   }
 
   /**

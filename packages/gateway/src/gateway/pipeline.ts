@@ -7,7 +7,7 @@ import type { Exchange, Facts, Stage, StageName, StageResult } from './exchange.
 
 /**
  * Which stage looks at which kind of action. Receive (1) and the stages after the effect (15 to 18) belong to the transport.
- * Flow (11), approve (12) and label (17) of the plan join this list with their rooms.
+ * Policy (8) comes after flow (11), so that it sees where values come from.
  */
 // biome-ignore format: an aligned matrix
 const MATRIX: Record<StageName, Record<ActionKind, boolean>> = (() => {
@@ -24,9 +24,11 @@ const MATRIX: Record<StageName, Record<ActionKind, boolean>> = (() => {
     segment:      row(1,      1,   1,   1,     1,       1,       1,        1,      1),
     tool:         row(0,      0,   1,   1,     0,       0,       0,        0,      0),
     grant:        row(1,      1,   1,   1,     1,       1,       1,        1,      1),
-    policy:       row(0,      0,   1,   1,     1,       1,       0,        0,      0),
     budget:       row(1,      1,   1,   1,     1,       1,       1,        1,      1),
     inspect:      row(1,      1,   1,   1,     1,       1,       1,        1,      1),
+    flow:         row(0,      0,   1,   1,     1,       1,       0,        0,      1),
+    policy:       row(0,      0,   1,   1,     1,       1,       0,        0,      0),
+    approve:      row(0,      0,   1,   1,     1,       1,       0,        0,      1),
     record:       row(1,      1,   1,   1,     1,       1,       1,        1,      1),
     credential:   row(1,      1,   1,   1,     1,       1,       1,        1,      1),
   }

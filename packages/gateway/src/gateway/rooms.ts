@@ -7,6 +7,8 @@ import { Leases } from '../credentials/leases.ts'
 import { References } from '../credentials/resolve.ts'
 import { seal, unseal } from '../credentials/seal.ts'
 import { Secrets } from '../credentials/secrets.ts'
+import { Holds } from '../flow/holds.ts'
+import { FlowTasks } from '../flow/tasks.ts'
 import { Budgets } from '../grants/budgets.ts'
 import type { LiveTask } from '../grants/tasks.ts'
 import { Tasks } from '../grants/tasks.ts'
@@ -113,6 +115,8 @@ export function furnish({ log, store, bus, clock, config, stop, onSecrets, onAla
     onOpened: onSecrets,
   })
   const budgets = new Budgets(store)
+  const flow = new FlowTasks(() => config().config)
+  const holds = new Holds()
   const tasks: Tasks = new Tasks({
     ...common,
     budgets,
@@ -131,8 +135,14 @@ export function furnish({ log, store, bus, clock, config, stop, onSecrets, onAla
       if (within === undefined) await instances.mayOpen(instance)
       await agents.mayStart(agent)
     },
+    onOpen: (task, request) => flow.open(task, request),
     async onEnd(task, end) {
       tokens.drop({ task: task.id })
+      // Sub-agents share what the root of their tree has seen.
+      if (task.parent === undefined) {
+        flow.end(task)
+        holds.end(task.txn)
+      }
       // What stops comes first and is tried in any case; telling others may fail.
       const stopped = await Promise.allSettled([stop({ task: task.id, end })])
       const [over, ...told] = await Promise.allSettled([
@@ -191,6 +201,8 @@ export function furnish({ log, store, bus, clock, config, stop, onSecrets, onAla
     instances,
     agents,
     budgets,
+    flow,
+    holds,
     locks,
     operators,
     passkeys: new Passkeys(common),

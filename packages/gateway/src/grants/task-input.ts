@@ -1,3 +1,4 @@
+import type { PersonsRequest } from '../flow/tasks.ts'
 import type { LogActor } from '../model/evidence.ts'
 import type { Principal } from '../model/principal.ts'
 import { refuse } from '../model/refusal.ts'
@@ -12,6 +13,8 @@ export interface OpenInput {
   readonly purpose?: string | undefined
   readonly subject?: string | undefined
   readonly on_behalf_of?: string | undefined
+  /** What the person asked for, in their words, for flow control. */
+  readonly request?: PersonsRequest | undefined
 }
 
 /** The person the task is for, and who says so. A person who signed in is never replaced by what an agent claims. */

@@ -58,6 +58,7 @@ for (const place of places) {
           budget: { calls: 2 },
         }),
       }),
+      onOpen() {},
       async onEnd(task) {
         if (endFails) throw new Error('a lease cannot be revoked')
         ended.push(task.id)

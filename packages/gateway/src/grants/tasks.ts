@@ -1,5 +1,6 @@
 import type { TaskTemplate } from '../config/schema.ts'
 import { durationMs } from '../config/schema.ts'
+import type { PersonsRequest } from '../flow/tasks.ts'
 import { all } from '../lib/all.ts'
 import type { Clock } from '../lib/clock.ts'
 import { newId } from '../lib/id.ts'
@@ -46,6 +47,8 @@ interface TaskDeps {
    * @throws Refusal when nothing new may start: a lock, an overdue review, a sponsor who has left, an instance that is confined to its task
    */
   mayStart(who: Pick<Principal, 'agent' | 'instance'>, within: Task | 'sign-in' | undefined): Promise<void>
+  /** A task that no other hangs above has been opened; before its first call. */
+  onOpen(task: Task, request: PersonsRequest | undefined): void
   /**
    * Ends what the task holds: tokens in memory, open calls, child processes, leases. Awaited before a close is answered.
    * @returns false while a credential may still be good
@@ -142,11 +145,13 @@ export class Tasks {
         purpose: task.purpose,
         on_behalf_of: task.onBehalfOf,
         vouched: task.vouched,
+        ...(input.request === undefined ? {} : requestRecord(input.request)),
         ...(subject === undefined ? {} : { subject }),
         expires_at: task.expiresAt,
       },
     })
     await this.#insert(task, grant)
+    this.#d.onOpen(task, input.request)
     return { task, grant }
   }
 
@@ -484,6 +489,12 @@ export class Tasks {
     this.#live.set(task.id, { task, grant: compileGrant(grant), lastUsedAt, flushedAt: lastUsedAt })
   }
 }
+
+/** Who says what the person asked for. The words are not in the log. */
+const requestRecord = ({ signedBy, proof }: PersonsRequest) => ({
+  request: signedBy === undefined ? 'claimed' : `signed by ${signedBy}`,
+  ...(proof === undefined ? {} : { proof }),
+})
 
 /** A paused task is not idle: it may not be used. */
 function endOf(live: { task: Task; lastUsedAt: number }, now: number): TaskEnd | undefined {

@@ -56,6 +56,7 @@ export type LogType =
   | 'task.closing'
   | 'task.closed'
   | 'grant.widened'
+  | 'flow.endorsed'
   | 'server.added'
   | 'server.changed'
   | 'server.removed'

@@ -230,6 +230,27 @@ export const REASONS = {
     'The content holds a sealed secret of this gateway ({secret}).',
     'Remove it; rotate the secret if it has left the gateway.',
   ],
+  // flow
+  FLOW_HELD: [
+    403,
+    'The call of {tool} waits for a person: in {argument}, {detail}{more}.',
+    'Ask a person to look at it with `ostiary flow explain {call}` and, if it is meant, to run `ostiary flow endorse {call}`; then call again.',
+  ],
+  HOLD_UNKNOWN: [
+    404,
+    'No call {call} waits for a person.',
+    'List what waits: `ostiary flow holds`. A hold ends with its task, and with the gateway.',
+  ],
+  CALL_UNKNOWN: [
+    404,
+    'There is no record of a call {call}.',
+    'Take the call’s id (cal_…) from its denial or from `ostiary audit tail`.',
+  ],
+  REQUEST_UNVERIFIED: [
+    400,
+    'The signed request cannot be accepted: {detail}.',
+    'Have the system that signs it sign a new one for this task.',
+  ],
   REQUEST_TO_CLIENT_REFUSED: [
     403,
     'The server {server} may not send `{method}` to its client.',

@@ -1,5 +1,6 @@
 import { Agent, connect } from '@ostiary/agent'
 import { Command } from 'commander'
+import { readText } from '../read-text.ts'
 
 export const connectCommand = (): Command =>
   new Command('connect')
@@ -11,10 +12,11 @@ export const connectCommand = (): Command =>
     .requiredOption('--state <folder>', 'private folder of the enrolled instance')
     .option('--purpose <text>', 'why, in your words')
     .option('--subject <id>', 'what or whom the task is about')
+    .option('--request <text>', 'what the person asked for, in their words; @file reads it from a file')
     .action(
       async (
         server: string | undefined,
-        options: { task: string; state: string; purpose?: string; subject?: string },
+        options: { task: string; state: string; purpose?: string; subject?: string; request?: string },
       ) => {
         await using agent = new Agent({ stateDir: options.state })
         const stop = new AbortController()
@@ -29,6 +31,7 @@ export const connectCommand = (): Command =>
             template: options.task,
             ...(options.purpose === undefined ? {} : { purpose: options.purpose }),
             ...(options.subject === undefined ? {} : { subject: options.subject }),
+            ...(options.request === undefined ? {} : { request: await readText(options.request) }),
           },
           input: process.stdin,
           output: process.stdout,

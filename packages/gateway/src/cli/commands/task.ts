@@ -1,6 +1,7 @@
 import { Agent } from '@ostiary/agent'
 import { Command } from 'commander'
 import { contextOf, show, table, time } from '../context.ts'
+import { readText } from '../read-text.ts'
 
 interface TaskView {
   readonly id: string
@@ -36,16 +37,21 @@ export function taskCommand(): Command {
     .requiredOption('--state <folder>', 'private folder of the instance')
     .option('--purpose <text>')
     .option('--subject <id>')
+    .option('--request <text>', 'what the person asked for, in their words; @file reads it from a file')
     .action(
       async (
         template: string,
-        options: { state: string; purpose?: string; subject?: string },
+        options: { state: string; purpose?: string; subject?: string; request?: string },
         command: Command,
       ) => {
         const context = contextOf(command)
         await using agent = new Agent({ stateDir: options.state })
-        const { state: _, ...input } = options
-        const opened = await agent.openTask({ template, ...input })
+        const { state: _, request, ...input } = options
+        const opened = await agent.openTask({
+          template,
+          ...input,
+          ...(request === undefined ? {} : { request: await readText(request) }),
+        })
         show(
           context,
           'TaskOpened',

@@ -25,6 +25,9 @@ export function ownerMethods(
     },
     injection: async (server, task) => owner.injection(server, task),
     release: (server, task) => owner.release(server, task),
+    judge: async (call) => owner.judge(call),
+    learn: async (result) => owner.learn(result),
+    hold: async (hold) => owner.hold(hold),
     async admit(admission) {
       const wait = deps.rate.take(admission.subject.instance)
       return wait > 0 ? rateLimited(deps.rate, wait) : owner.admit(admission)

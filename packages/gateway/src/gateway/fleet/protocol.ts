@@ -1,4 +1,5 @@
 import type { Injection } from '../../credentials/injection.ts'
+import type { FlowCall, FlowResult, FlowVerdict } from '../../flow/tasks.ts'
 import type { TokenSession } from '../../identity/authenticate.ts'
 import type { LogEvent, LogPosition } from '../../model/evidence.ts'
 import type { Grant } from '../../model/grant.ts'
@@ -7,7 +8,7 @@ import type { Task } from '../../model/task.ts'
 import type { Lock } from '../../oversight/locks.ts'
 import type { PlainView } from '../../registry/views.ts'
 import type { BusEvent } from '../../store/bus.ts'
-import type { Admission, Seen, Settlement } from '../authority.ts'
+import type { Admission, NewHold, Seen, Settlement } from '../authority.ts'
 import type { Snapshot, Stop } from '../data-plane.ts'
 import type { Place } from '../listen.ts'
 import type { TlsMaterial } from '../tls.ts'
@@ -44,6 +45,9 @@ export type OwnerMethods = {
   observe(server: string, seen: Seen): Promise<void>
   injection(server: string, task: string): Promise<Injection>
   release(server: string, task: string): Promise<void>
+  judge(call: FlowCall): Promise<FlowVerdict>
+  learn(result: FlowResult): Promise<void>
+  hold(hold: NewHold): Promise<void>
   admit(admission: Admission): Promise<LogPosition | Reason>
   settle(settlement: Settlement): Promise<LogPosition>
   record(event: LogEvent): Promise<LogPosition>

@@ -1,4 +1,5 @@
 import type { Injection } from '../../credentials/injection.ts'
+import type { FlowCall, FlowResult, FlowVerdict } from '../../flow/tasks.ts'
 import type { CompiledGrant } from '../../grants/compile.ts'
 import { compileGrant } from '../../grants/compile.ts'
 import type { TokenSession } from '../../identity/authenticate.ts'
@@ -10,7 +11,7 @@ import { LockView } from '../../oversight/locks.ts'
 import type { PlainView, ToolView } from '../../registry/views.ts'
 import { revivedView } from '../../registry/views.ts'
 import type { BusEvent } from '../../store/bus.ts'
-import type { Admission, Authority, Seen, Settlement } from '../authority.ts'
+import type { Admission, Authority, NewHold, Seen, Settlement } from '../authority.ts'
 import type { MaybePromise } from '../exchange.ts'
 import type { Channel } from './channel.ts'
 import type { FleetState, OwnerMethods } from './protocol.ts'
@@ -112,6 +113,18 @@ export class RemoteAuthority implements Authority {
   async release(server: string, task: string): Promise<void> {
     this.#injections.delete(`${task}\n${server}`)
     await this.#owner.ask('release', server, task)
+  }
+
+  judge(call: FlowCall): Promise<FlowVerdict> {
+    return this.#owner.ask('judge', call)
+  }
+
+  learn(result: FlowResult): Promise<void> {
+    return this.#owner.ask('learn', result)
+  }
+
+  hold(hold: NewHold): Promise<void> {
+    return this.#owner.ask('hold', hold)
   }
 
   admit(admission: Admission): Promise<LogPosition | Reason> {

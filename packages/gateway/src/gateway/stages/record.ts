@@ -1,4 +1,5 @@
 import { canonicalize } from '@ostiary/evidence'
+import { flowEvidence } from '../../flow/evidence.ts'
 import type { Cost } from '../../grants/budgets.ts'
 import type { Action } from '../../model/action.ts'
 import { ALLOW, deny } from '../../model/decision.ts'
@@ -28,7 +29,7 @@ const COSTS_A_CALL: ReadonlySet<string> = new Set(['tool', 'prompt', 'resource',
 export function recordStage(authority: Authority): Stage<Recorded, 'intent'> {
   return {
     name: 'record',
-    async run(facts, exchange) {
+    async run(facts: Pick<Facts, Recorded> & Partial<Pick<Facts, 'flow'>>, exchange) {
       const { action } = facts
       const event: LogEvent = {
         type: 'call.intent',
@@ -38,6 +39,7 @@ export function recordStage(authority: Authority): Stage<Recorded, 'intent'> {
         data: {
           call: exchange.id,
           ...describe(action),
+          ...flowOf(facts),
           ...(facts.replayKey === undefined ? {} : { proof: facts.replayKey }),
         },
       }
@@ -83,6 +85,12 @@ function costOf({
 }
 
 const NO_COST: Cost = { calls: 0, writes: 0, spend: 0, subjects: [] }
+
+/** Where the values came from; nothing for actions that flow does not look at. */
+export function flowOf({ flow }: Partial<Pick<Facts, 'flow'>>) {
+  const evidence = flow && flowEvidence(flow)
+  return evidence && Object.keys(evidence).length > 0 ? { flow: evidence } : {}
+}
 
 /** Who did it, and how weakly it was proved where nothing was signed for the request. */
 export const actorOf = ({ agent, instance, binding, chain }: Principal): LogActor => ({

@@ -157,6 +157,7 @@ const cacheKey = (r: PolicyRequest, input: object): string =>
     r.action.server,
     cedarAction(r.action),
     r.action.era,
+    r.flow ?? null,
     input,
   ])
 

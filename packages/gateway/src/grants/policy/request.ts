@@ -13,6 +13,28 @@ export interface PolicyRequest {
   readonly agentSegment: string
   readonly serverSegment: string
   readonly action: Pick<Action, 'server' | 'kind' | 'name' | 'args' | 'era'>
+  /** Left out where no call is made: then it counts as the first of its task. */
+  readonly flow?: PolicyFlow
+}
+
+/** What flow control knows of the call and of what its task has seen. */
+export interface PolicyFlow {
+  readonly effect: 'read' | 'write' | 'egress' | 'destructive'
+  readonly hasRequest: boolean
+  readonly holdsUntrusted: boolean
+  readonly holdsConfidential: boolean
+  readonly isHostile: boolean
+  /** UNDERIVED, LAUNDERED, CONFIDENTIAL, UNASKED; sorted, each once. */
+  readonly problems: readonly string[]
+}
+
+export const NOTHING_SEEN: PolicyFlow = {
+  effect: 'egress',
+  hasRequest: false,
+  holdsUntrusted: false,
+  holdsConfidential: false,
+  isHostile: false,
+  problems: [],
 }
 
 const MAX_STRING = 16_384
@@ -80,7 +102,7 @@ export function cedarRequest(
   request: PolicyRequest,
   input: Record<string, CedarValueJson>,
 ): Pick<StatefulAuthorizationCall, 'principal' | 'action' | 'resource' | 'context' | 'entities'> {
-  const { principal, task, action } = request
+  const { principal, task, action, flow = NOTHING_SEEN } = request
   const agent = { type: 'Agent', id: principal.agentName }
   const server = { type: 'Server', id: action.server }
   const taskId = { type: 'Task', id: task.id }
@@ -88,7 +110,19 @@ export function cedarRequest(
     principal: agent,
     action: { type: 'Action', id: cedarAction(action) },
     resource: server,
-    context: { task: { __entity: taskId }, era: action.era, input },
+    context: {
+      task: { __entity: taskId },
+      era: action.era,
+      input,
+      flow: {
+        effect: flow.effect,
+        requested: flow.hasRequest,
+        untrusted: flow.holdsUntrusted,
+        confidential: flow.holdsConfidential,
+        hostile: flow.isHostile,
+        problems: [...flow.problems],
+      },
+    },
     entities: [
       {
         uid: agent,

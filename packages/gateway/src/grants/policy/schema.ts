@@ -63,6 +63,18 @@ const CEDAR_TYPES = {
 } as const
 
 const text = { type: 'String' } as const
+const flag = { type: 'Boolean' } as const
+const flow = {
+  type: 'Record',
+  attributes: {
+    effect: text,
+    requested: flag,
+    untrusted: flag,
+    confidential: flag,
+    hostile: flag,
+    problems: { type: 'Set', element: text },
+  },
+} as const
 const optional = { type: 'String', required: false } as const
 
 /** The Cedar schema of the present registry. Every argument is optional, so strict validation demands `has` before its use. */
@@ -78,6 +90,7 @@ export function cedarSchema(tools: readonly PolicyTool[]): SchemaJson<string> {
           task: { type: 'Entity', name: 'Task' },
           era: text,
           input: { type: 'Record', attributes: input },
+          flow,
         },
       },
     },

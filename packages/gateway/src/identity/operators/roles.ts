@@ -1,14 +1,14 @@
 import type { Role } from '../../config/people-schema.ts'
 
 /** What a person may do at the control API. */
-export type Permission = 'read' | 'audit' | 'operate' | 'secure' | 'manage-people'
+export type Permission = 'read' | 'audit' | 'approve' | 'operate' | 'secure' | 'manage-people'
 
 /** Closed. Nobody gets a permission by a role that is not named here. */
 const PERMISSIONS: Readonly<Record<Role, readonly Permission[]>> = {
   viewer: ['read'],
-  approver: ['read'],
+  approver: ['read', 'approve'],
   operator: ['read', 'operate'],
-  'security-officer': ['read', 'audit', 'secure', 'manage-people'],
+  'security-officer': ['read', 'audit', 'approve', 'secure', 'manage-people'],
   auditor: ['read', 'audit'],
 }
 

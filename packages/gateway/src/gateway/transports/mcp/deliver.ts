@@ -5,14 +5,16 @@ import type { Exchange, Facts } from '../../exchange.ts'
 import type { Server } from '../../servers.ts'
 import type { Delivered } from './answer.ts'
 import type { McpContext } from './context.ts'
+import type { Inbound } from './inbound.ts'
 import { inspectInbound, withReceipt } from './inbound.ts'
 import { withVettedInstructions } from './instructions.ts'
+import { labeller } from './label.ts'
 import { definitionsIn, filterListing } from './listing.ts'
 import type { Message } from './message.ts'
 import type { About } from './resumption.ts'
 import type { UpstreamRequest } from './upstream.ts'
 
-/** Stage 16 for one exchange: what each message of the upstream becomes on its way to the client. */
+/** Stages 16 and 17 for one exchange: what each message of the upstream becomes on its way to the client. */
 export function deliverer(
   context: McpContext,
   exchange: Exchange,
@@ -22,12 +24,16 @@ export function deliverer(
   present: (text: string, message: Message) => string = (text) => text,
 ): (text: string) => Delivered | Promise<Delivered> {
   const facts = exchange.facts as Facts
+  let found: readonly Found[] = []
   const rules = {
     server: server.name,
     requestId: request.id,
     mayAsk: server.config.may_ask,
     scanner: context.scanner,
-    onFindings: (findings: readonly Found[]) => noteFindings(exchange.findings, 'in', findings),
+    onFindings(findings: readonly Found[]) {
+      found = findings
+      noteFindings(exchange.findings, 'in', findings)
+    },
   }
   const answerUpstream = (text: string) => {
     const quiet = { head() {}, json() {}, event: () => true, end() {} }
@@ -38,7 +44,10 @@ export function deliverer(
     )
   }
 
+  const label = labeller(context, exchange, about)
+
   return (text) => {
+    found = []
     const inbound = inspectInbound(text, rules)
     if (inbound.kind === 'drop') {
       context.blocked(exchange, inbound.reason, inbound.method)
@@ -46,6 +55,11 @@ export function deliverer(
       return { kind: 'drop' }
     }
     if (inbound.kind === 'refuse') return inbound
+    const labelled = label(inbound.message, found)
+    return labelled instanceof Promise ? labelled.then(() => onward(inbound)) : onward(inbound)
+  }
+
+  function onward(inbound: Inbound & { kind: 'pass' }): Delivered | Promise<Delivered> {
     const { message } = inbound
     if (message.type !== 'response') {
       noteChange(message, server)

@@ -1,0 +1,100 @@
+import { Hono } from 'hono'
+import { z } from 'zod'
+import { findCall } from '../audit/find-call.ts'
+import type { AuditLog } from '../audit/log.ts'
+import type { Hold, Holds } from '../flow/holds.ts'
+import { shownPath } from '../flow/paths.ts'
+import type { FlowTasks } from '../flow/tasks.ts'
+import type { Tasks } from '../grants/tasks.ts'
+import type { Agents } from '../identity/agents.ts'
+import { reason } from '../model/reasons.ts'
+import { Refusal, refuse } from '../model/refusal.ts'
+import { readInput } from './input.ts'
+import type { ControlEnv } from './session.ts'
+import { by } from './session.ts'
+
+export interface FlowApiDeps {
+  readonly log: AuditLog
+  readonly flow: FlowTasks
+  readonly holds: Holds
+  readonly tasks: Tasks
+  readonly agents: Agents
+}
+
+const Endorse = z.strictObject({
+  paths: z.array(z.string().max(300)).min(1).optional(),
+})
+
+/** Calls that wait for a person, what is known of where their values come from, and a person's word for a value. */
+export function flowRoutes({ log, flow, holds, tasks, agents }: FlowApiDeps): Hono<ControlEnv> {
+  const app = new Hono<ControlEnv>()
+  const view = async (hold: Hold) => {
+    const task = await tasks.get(hold.task.id)
+    const agent = task && (await agents.list()).find(({ id }) => id === task.agent)
+    return {
+      call: hold.call,
+      task: hold.task.id,
+      ...(task === undefined ? {} : { purpose: task.purpose, on_behalf_of: task.onBehalfOf }),
+      ...(agent === undefined ? {} : { agent: agent.name }),
+      tool: hold.tool,
+      at: hold.at,
+      times: hold.times,
+      problems: hold.problems.map(({ code, path, detail, value }) => ({ code, path, detail, value })),
+    }
+  }
+  const find = (call: string): Hold =>
+    holds.find(call) ?? refuse('HOLD_UNKNOWN', { call: call.slice(0, 40).replace(/[^\w]/g, '') })
+
+  app.get('/flow/holds', async (c) => c.json({ holds: await Promise.all(holds.list().map(view)) }))
+
+  app.get('/flow/calls/:call', async (c) => {
+    const call = c.req.param('call').slice(0, 40)
+    const held = holds.find(call)
+    const entries = await findCall(log, call)
+    if (entries.length === 0 && !held)
+      throw new Refusal(reason('CALL_UNKNOWN', { call: call.replace(/[^\w]/g, '') }))
+    const task = entries.find(({ entry }) => entry.task !== undefined)?.entry.task
+    const known = task === undefined ? undefined : await tasks.get(task)
+    return c.json({
+      call,
+      ...(known === undefined ? {} : { task: known.id, purpose: known.purpose, holds: flow.state(known) }),
+      entries: entries.map(({ index, entry }) => ({
+        index,
+        ts: entry.ts,
+        type: entry.type,
+        data: entry.data,
+      })),
+      ...(held === undefined ? {} : { hold: await view(held) }),
+    })
+  })
+
+  /** A person takes values on themselves, for the one task. What they were is not in the log, only where they stood. */
+  app.post('/flow/holds/:call/endorse', async (c) => {
+    const { paths } = await readInput(c, Endorse)
+    const hold = find(c.req.param('call'))
+    const unknown = paths?.find((path) => !hold.problems.some((problem) => problem.path === path))
+    if (unknown !== undefined)
+      refuse('REQUEST_MALFORMED', { detail: `nothing is held at ${shownPath(unknown)}` })
+    const meant = hold.problems.filter(({ path }) => paths?.includes(path) ?? true)
+    const actor = by(c)
+    await log.append({
+      type: 'flow.endorsed',
+      actor,
+      task: hold.task.id,
+      data: {
+        call: hold.call,
+        tool: hold.tool.slice(0, 200),
+        problems: meant.map(({ code, path }) => ({ code, path: shownPath(path) })),
+      },
+    })
+    const isKnown = flow.endorse(
+      hold.task,
+      meant.flatMap(({ keys }) => keys),
+      actor.operator,
+    )
+    if (!isKnown) refuse('HOLD_UNKNOWN', { call: hold.call })
+    if (meant.length === hold.problems.length) holds.remove(hold)
+    return c.json({ hold: await view({ ...hold, problems: meant }) })
+  })
+  return app
+}

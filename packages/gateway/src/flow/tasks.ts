@@ -1,0 +1,190 @@
+import type { FlowConfig } from '../config/flow-schema.ts'
+import type { Labels } from '../config/label-schema.ts'
+import type { JsonObject } from '../model/json.ts'
+import type { Task } from '../model/task.ts'
+import type { Judgement } from './judge.ts'
+import { judge } from './judge.ts'
+import type { Effect, ToolLabel } from './labels.ts'
+import { labelBook } from './labels.ts'
+import { learn } from './learn.ts'
+import type { Origin, Source } from './origin.ts'
+import { Provenance } from './provenance.ts'
+
+/** The task a value belongs to. Sub-agents share what their root task has seen, so nothing is laundered by handing it on. */
+export type FlowTask = Pick<Task, 'id' | 'txn'>
+
+/** A call that is about to be made. */
+export interface FlowCall {
+  readonly task: FlowTask
+  /** `cal_…` */
+  readonly call: string
+  /** `server/name`. */
+  readonly tool: string
+  readonly args: JsonObject
+  /** A detector found something in it that reads like an attack. */
+  readonly isSuspect: boolean
+}
+
+/** What came back, before the agent sees it. */
+export interface FlowResult {
+  readonly task: FlowTask
+  readonly call: string
+  readonly tool: string
+  /** Of the call: what only comes back is not vouched for. */
+  readonly args: JsonObject
+  readonly result: JsonObject
+  readonly isSuspect: boolean
+}
+
+/** What a task holds, as policies and people see it. */
+export interface FlowState {
+  readonly hasRequest: boolean
+  readonly holdsUntrusted: boolean
+  readonly holdsConfidential: boolean
+  readonly isHostile: boolean
+}
+
+export interface FlowVerdict extends Judgement {
+  readonly effect: Effect
+  /** A problem holds the call; otherwise it is only recorded. */
+  readonly isEnforced: boolean
+  readonly state: FlowState
+}
+
+/** The person's request, and who says that it is. */
+export interface PersonsRequest {
+  readonly text: string
+  /** Name of the signer; undefined when only the holder of the instance's key passes it on. */
+  readonly signedBy: string | undefined
+  /** The subject of the task, where the signer names it. */
+  readonly subject: string | undefined
+  /** What a signed one is remembered by. */
+  readonly proof: string | undefined
+}
+
+export type FlowSettings = { readonly flow: FlowConfig; readonly labels: Labels }
+
+/** Entries of all tasks together, about 1 GB at the most. */
+const MAX_ENTRIES = 4_000_000
+const MAX_REQUEST = 16_384
+
+/**
+ * What every open task has seen, by value. In the memory of the owner only: after a restart, and for the largest task when memory runs
+ * short, nothing is known any more and the strict form applies.
+ */
+export class FlowTasks {
+  readonly #settings: () => FlowSettings
+  readonly #tasks = new Map<string, Provenance>()
+  #entries = 0
+  #book: { readonly labels: Labels; readonly of: (tool: string) => ToolLabel } | undefined
+
+  constructor(settings: () => FlowSettings) {
+    this.#settings = settings
+  }
+
+  /** A task begins. What its agent says of it counts only where the configuration lets an agent's word count. */
+  open(task: Task, request: PersonsRequest | undefined): void {
+    const provenance = new Provenance()
+    const { flow } = this.#settings()
+    const trust = (value: string, source: Source) => provenance.learnValue(value, trusted(source))
+    for (const value of flow.trusted) trust(value, { kind: 'configured' })
+    if (task.vouched !== 'agent') trust(task.onBehalfOf, { kind: 'identity' })
+    const subject = flow.requests === 'claimed' ? task.subject : request?.subject
+    if (subject !== undefined) trust(subject, { kind: 'task', what: 'subject' })
+    if (request && this.#counts(request)) provenance.learnRequest(request.text.slice(0, MAX_REQUEST))
+    this.#tasks.set(task.txn, provenance)
+    this.#measure(0, provenance)
+  }
+
+  /** Further words of the person, from the model leg. Claimed by whoever sends them. */
+  hear({ txn }: FlowTask, text: string): void {
+    const provenance = this.#tasks.get(txn)
+    if (!provenance || !this.#counts({ signedBy: undefined })) return
+    this.#changing(provenance, () => provenance.learnRequest(text.slice(0, MAX_REQUEST)))
+  }
+
+  judge({ task, tool, args, isSuspect }: FlowCall): FlowVerdict {
+    const provenance = this.#of(task)
+    if (isSuspect) provenance.markHostile()
+    const label = this.label(tool)
+    const judgement = judge(label, args, provenance)
+    const isEnforced = this.#settings().flow.mode === 'enforce'
+    // Before it is made, so that what is read there meanwhile is worth no more.
+    if (judgement.taints && (judgement.problems.length === 0 || !isEnforced)) provenance.taint(label.place)
+    return { ...judgement, effect: label.effect, isEnforced, state: stateOf(provenance) }
+  }
+
+  learn({ task, tool, isSuspect, ...rest }: FlowResult): void {
+    const provenance = this.#tasks.get(task.txn)
+    if (!provenance) return
+    this.#changing(provenance, () => learn(provenance, this.label(tool), rest))
+    if (isSuspect) provenance.markHostile()
+  }
+
+  /** @returns false when nothing is known of the task */
+  endorse({ txn }: FlowTask, keys: readonly string[], by: string): boolean {
+    const provenance = this.#tasks.get(txn)
+    provenance?.endorse(keys, by)
+    return provenance !== undefined
+  }
+
+  state({ txn }: FlowTask): FlowState | undefined {
+    const provenance = this.#tasks.get(txn)
+    return provenance && stateOf(provenance)
+  }
+
+  end({ txn }: FlowTask): void {
+    const provenance = this.#tasks.get(txn)
+    if (!provenance) return
+    this.#entries -= provenance.size
+    this.#tasks.delete(txn)
+  }
+
+  label(tool: string): ToolLabel {
+    const { labels } = this.#settings()
+    if (this.#book?.labels !== labels) this.#book = { labels, of: labelBook(labels) }
+    return this.#book.of(tool)
+  }
+
+  #of({ txn }: FlowTask): Provenance {
+    const known = this.#tasks.get(txn)
+    if (known) return known
+    // Open since before this process: whatever it has seen is not known here.
+    const lost = new Provenance()
+    lost.forget()
+    this.#tasks.set(txn, lost)
+    return lost
+  }
+
+  #counts = ({ signedBy }: Pick<PersonsRequest, 'signedBy'>): boolean =>
+    signedBy !== undefined || this.#settings().flow.requests === 'claimed'
+
+  #changing(provenance: Provenance, change: () => void): void {
+    const before = provenance.size
+    change()
+    this.#measure(before, provenance)
+  }
+
+  #measure(before: number, { size }: Provenance): void {
+    this.#entries += size - before
+    while (this.#entries > MAX_ENTRIES) {
+      const largest = [...this.#tasks.values()].reduce((a, b) => (b.size > a.size ? b : a))
+      this.#entries -= largest.size
+      largest.forget()
+    }
+  }
+}
+
+const trusted = (source: Source): Origin => ({
+  source,
+  isTrusted: true,
+  confidentiality: 'internal',
+  readers: [],
+})
+
+const stateOf = (provenance: Provenance): FlowState => ({
+  hasRequest: provenance.hasRequest,
+  holdsUntrusted: provenance.holdsUntrusted,
+  holdsConfidential: provenance.holdsConfidential,
+  isHostile: provenance.isHostile,
+})

@@ -1,0 +1,36 @@
+import { flowEvidence } from '../../flow/evidence.ts'
+import { ALLOW, deny } from '../../model/decision.ts'
+import { reason } from '../../model/reasons.ts'
+import type { Authority } from '../authority.ts'
+import type { Stage } from '../exchange.ts'
+import { flowName } from './flow.ts'
+
+/** 12: what flow could not clear waits for a person, who endorses the value for this task; the agent then asks again. */
+export function approveStage(authority: Authority): Stage<'action' | 'task' | 'flow'> {
+  return {
+    name: 'approve',
+    async run({ action, task, flow }, exchange) {
+      const [first, ...more] = flow.isEnforced ? flow.problems : []
+      if (!first) return { decision: ALLOW }
+      const tool = flowName(action)
+      await authority.hold({
+        call: exchange.id,
+        task: { id: task.id, txn: task.txn },
+        tool,
+        problems: flow.problems,
+      })
+      const shown = flowEvidence({ ...flow, problems: [first] }).problems as { path: string }[]
+      return {
+        decision: deny(
+          reason('FLOW_HELD', {
+            tool: tool.slice(0, 200),
+            argument: shown[0]?.path || 'the call itself',
+            detail: first.detail,
+            more: more.length === 0 ? '' : ` (and ${more.length} more)`,
+            call: exchange.id,
+          }),
+        ),
+      }
+    },
+  }
+}

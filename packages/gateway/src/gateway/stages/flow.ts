@@ -1,0 +1,33 @@
+import { ALLOW } from '../../model/decision.ts'
+import type { Json, JsonObject } from '../../model/json.ts'
+import type { Authority } from '../authority.ts'
+import type { Facts, Stage } from '../exchange.ts'
+
+/**
+ * 11: where the values in consequential arguments come from, and whether they may go where they are about to. What it finds is decided upon
+ * by policy and, where it holds the call, by stage 12.
+ */
+export function flowStage(authority: Authority): Stage<'action' | 'task' | 'outgoing' | 'isSuspect', 'flow'> {
+  return {
+    name: 'flow',
+    async run({ action, task, outgoing, isSuspect }, exchange) {
+      const flow = await authority.judge({
+        task: { id: task.id, txn: task.txn },
+        call: exchange.id,
+        tool: flowName(action),
+        args: argumentsOf(action, outgoing as Json),
+        isSuspect,
+      })
+      return { decision: ALLOW, facts: { flow } }
+    },
+  }
+}
+
+/** The name under which labels know a tool, and what is no tool: `server#prompts/get`, `server#resources/read`. */
+export const flowName = ({ server, kind, name, method }: Facts['action']): string =>
+  kind === 'tool' ? `${server}/${name ?? ''}` : `${server}#${method}`
+
+function argumentsOf({ kind, name, args }: Facts['action'], outgoing: Json): JsonObject {
+  if (kind === 'resource') return { uri: name ?? '' }
+  return args ?? (kind === 'reply' ? { reply: outgoing } : {})
+}
