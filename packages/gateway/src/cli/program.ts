@@ -5,6 +5,7 @@ import { configCommand } from './commands/config.ts'
 import { connectCommand } from './commands/connect.ts'
 import { demoCommand } from './commands/demo.ts'
 import { doctorCommand } from './commands/doctor.ts'
+import { evalCommand } from './commands/eval.ts'
 import { flowCommand } from './commands/flow.ts'
 import { importCommand } from './commands/import.ts'
 import { lockCommand } from './commands/lock.ts'
@@ -40,6 +41,7 @@ export function program(): Command {
     secretCommand(),
     configCommand(),
     doctorCommand(),
+    evalCommand(),
     demoCommand(),
   ]
   for (const command of commands) root.addCommand(inherit(command))

@@ -49,3 +49,9 @@ export const actorOf = ({
   instance,
   ...(binding === 'dpop' ? {} : { binding }),
 })
+
+/** Who says what the person asked for. The words are not in the log. */
+export const requestRecord = ({ signedBy, proof }: PersonsRequest) => ({
+  request: signedBy === undefined ? 'claimed' : `signed by ${signedBy}`,
+  ...(proof === undefined ? {} : { proof }),
+})

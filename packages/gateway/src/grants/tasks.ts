@@ -20,7 +20,7 @@ import type { CompiledGrant } from './compile.ts'
 import { compileGrant } from './compile.ts'
 import { LateEntries } from './late-entries.ts'
 import type { Opener, OpenInput } from './task-input.ts'
-import { actorOf, line, personOf } from './task-input.ts'
+import { actorOf, line, personOf, requestRecord } from './task-input.ts'
 import { TaskTable } from './task-table.ts'
 import type { Templates } from './templates.ts'
 import { detailsOf, openableBy, termsOf, widened } from './templates.ts'
@@ -489,12 +489,6 @@ export class Tasks {
     this.#live.set(task.id, { task, grant: compileGrant(grant), lastUsedAt, flushedAt: lastUsedAt })
   }
 }
-
-/** Who says what the person asked for. The words are not in the log. */
-const requestRecord = ({ signedBy, proof }: PersonsRequest) => ({
-  request: signedBy === undefined ? 'claimed' : `signed by ${signedBy}`,
-  ...(proof === undefined ? {} : { proof }),
-})
 
 /** A paused task is not idle: it may not be used. */
 function endOf(live: { task: Task; lastUsedAt: number }, now: number): TaskEnd | undefined {
