@@ -289,6 +289,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
       for (const name of Object.keys(now.config.servers)) leases.refresh(name)
       await fleet.update({ snapshot: snapshotOf(now) })
     },
+    labels: () => now.config.labels,
     enforceLocks: () => deps.stop({ locks: locks.view.list() }),
     refresh: (server) => meetAll(server),
     async reload() {

@@ -37,19 +37,27 @@ const Argument = z
     message: 'give `of` with a handle, and only there',
   })
 
+/** A path inside a record, or `$name` for an argument of the call that showed it. */
+const RecordPath = z.union([
+  Path,
+  z.string().regex(/^\$[^.[\]*\s$]{1,100}$/, 'write $ and the name of an argument'),
+])
+
 const Records = z.strictObject({
   at: z
     .union([Path, z.literal('')])
     .default('')
     .describe('Where the records are; left out, the result is one.'),
   type: Kind.describe('Kind of object that the handle names.'),
-  id: Path.describe('The handle, inside a record.'),
+  id: RecordPath.describe(
+    'The handle, inside a record; `$name` where it is an argument of the call, as with the members of a group.',
+  ),
   names: z
-    .array(Path)
+    .array(RecordPath)
     .default([])
     .describe('What people call it, inside a record: its title, file name or subject.'),
   principals: z
-    .array(Path)
+    .array(RecordPath)
     .default([])
     .describe('Fields that list people or addresses the record is shared with.'),
   made: z.boolean().default(false).describe('The call made them, rather than found them.'),

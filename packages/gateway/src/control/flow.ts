@@ -2,13 +2,16 @@ import { Hono } from 'hono'
 import { z } from 'zod'
 import { findCall } from '../audit/find-call.ts'
 import type { AuditLog } from '../audit/log.ts'
+import type { Labels } from '../config/label-schema.ts'
 import type { Hold, Holds } from '../flow/holds.ts'
 import { shownPath } from '../flow/paths.ts'
+import { proposeLabels } from '../flow/propose.ts'
 import type { FlowTasks } from '../flow/tasks.ts'
 import type { Tasks } from '../grants/tasks.ts'
 import type { Agents } from '../identity/agents.ts'
 import { reason } from '../model/reasons.ts'
 import { Refusal, refuse } from '../model/refusal.ts'
+import type { Registry } from '../registry/tools.ts'
 import { readInput } from './input.ts'
 import type { ControlEnv } from './session.ts'
 import { by } from './session.ts'
@@ -19,6 +22,9 @@ export interface FlowApiDeps {
   readonly holds: Holds
   readonly tasks: Tasks
   readonly agents: Agents
+  readonly registry: Registry
+  /** Those in use. */
+  labels(): Labels
 }
 
 const Endorse = z.strictObject({
@@ -26,7 +32,15 @@ const Endorse = z.strictObject({
 })
 
 /** Calls that wait for a person, what is known of where their values come from, and a person's word for a value. */
-export function flowRoutes({ log, flow, holds, tasks, agents }: FlowApiDeps): Hono<ControlEnv> {
+export function flowRoutes({
+  log,
+  flow,
+  holds,
+  tasks,
+  agents,
+  registry,
+  labels,
+}: FlowApiDeps): Hono<ControlEnv> {
   const app = new Hono<ControlEnv>()
   const view = async (hold: Hold) => {
     const task = await tasks.get(hold.task.id)
@@ -44,6 +58,29 @@ export function flowRoutes({ log, flow, holds, tasks, agents }: FlowApiDeps): Ho
   }
   const find = (call: string): Hold =>
     holds.find(call) ?? refuse('HOLD_UNKNOWN', { call: call.slice(0, 40).replace(/[^\w]/g, '') })
+
+  /** Only read from definitions; nothing takes them into use but a person who writes them into the configuration. */
+  app.get('/flow/proposals/:server', (c) => {
+    const server = c.req.param('server')
+    const definitions = [...registry.view(server).values()].flatMap(({ kind, name, seen }) =>
+      kind === 'tool'
+        ? [
+            {
+              name,
+              description: typeof seen.description === 'string' ? seen.description : '',
+              inputSchema: seen.inputSchema,
+            },
+          ]
+        : [],
+    )
+    if (definitions.length === 0) refuse('TOOL_UNKNOWN', { tool: `${server.slice(0, 60)}/*` })
+    return c.json({
+      proposals: proposeLabels(server, definitions).map((proposal) => ({
+        ...proposal,
+        is_labelled: Object.hasOwn(labels(), proposal.tool),
+      })),
+    })
+  })
 
   app.get('/flow/holds', async (c) => c.json({ holds: await Promise.all(holds.list().map(view)) }))
 

@@ -8,6 +8,7 @@ const RULES: readonly Rule[] = [
   ['GET', /^\/agents\/[^/]+\/history$/, 'audit'],
   ['GET', /^\/operators(\/|$)/, 'manage-people'],
   ['GET', /^\/(status|agents|reviews|tasks|leases|tools|locks|secrets|proposals)(\/|$)/, 'read'],
+  ['GET', /^\/flow\/proposals\/[^/]+$/, 'read'],
   ['POST', /^\/policy\/explain$/, 'read'],
   // What waits shows values of the call, so it is for those who decide.
   ['GET', /^\/flow\/(holds|calls\/[^/]+)$/, 'approve'],

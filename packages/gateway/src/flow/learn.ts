@@ -38,7 +38,7 @@ export function learn(
     provenance.learnLeaf(leaf, origin, echoed)
   }
   if (result.isError !== true)
-    for (const record of recordsIn(document, label.records)) provenance.learnRecord(record)
+    for (const record of recordsIn(document, label.records, args)) provenance.learnRecord(record)
 }
 
 function keysIn({ value }: Leaf): readonly CanonicalKey[] {

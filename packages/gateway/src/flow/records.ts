@@ -1,5 +1,5 @@
 import type { RecordsLabel } from '../config/label-schema.ts'
-import type { Json } from '../model/json.ts'
+import type { Json, JsonObject } from '../model/json.ts'
 import { keysOf } from './canonical.ts'
 import { select, stepsOf } from './paths.ts'
 
@@ -17,7 +17,9 @@ export interface FlowRecord {
 }
 
 /** The records in a result, as its label says where they are. */
-export function recordsIn(document: Json, labels: readonly RecordsLabel[]): FlowRecord[] {
+export function recordsIn(document: Json, labels: readonly RecordsLabel[], args: JsonObject): FlowRecord[] {
+  const scalars = (record: Json, path: string) =>
+    path.startsWith('$') ? scalarsAt(args, path.slice(1)) : scalarsAt(record, path)
   return labels.flatMap((label) =>
     select(document, label.at === '' ? [] : stepsOf(label.at)).flatMap(({ value }) => {
       const id = scalars(value, label.id)[0]
@@ -40,7 +42,7 @@ export function recordsIn(document: Json, labels: readonly RecordsLabel[]): Flow
   )
 }
 
-const scalars = (record: Json, path: string): (string | number)[] =>
+const scalarsAt = (record: Json, path: string): (string | number)[] =>
   select(record, stepsOf(path)).flatMap(({ value }) =>
     typeof value === 'string' || typeof value === 'number' ? [value] : [],
   )

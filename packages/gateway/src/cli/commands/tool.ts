@@ -1,7 +1,9 @@
 import { Command } from 'commander'
+import type { Proposal } from '../../flow/propose.ts'
 import type { CliContext } from '../context.ts'
 import { contextOf, show, table } from '../context.ts'
 import { CommandFailed, EXIT } from '../exit.ts'
+import { labelsYaml } from '../labels-yaml.ts'
 
 interface ToolRow {
   readonly ref: string
@@ -74,6 +76,26 @@ export function toolCommand(): Command {
     .action(async (refs: string[], options: { note?: string }, command: Command) =>
       decide(contextOf(command), refs, 'reject', 'rejected', options),
     )
+  tool
+    .command('label')
+    .description(
+      'Propose labels for the tools of a server, to read, correct and write into ostiary.yaml. Changes nothing.',
+    )
+    .argument('<server>')
+    .option('--all', 'those that have labels too')
+    .action(async (server: string, options: { all?: boolean }, command: Command) => {
+      const context = contextOf(command)
+      const { proposals } = await context
+        .control()
+        .call<{ proposals: (Proposal & { is_labelled: boolean })[] }>(
+          'GET',
+          `/flow/proposals/${encodeURIComponent(server)}`,
+        )
+      const wanted = proposals.filter(({ is_labelled }) => options.all || !is_labelled)
+      show(context, 'LabelProposals', { proposals: wanted }, () =>
+        wanted.length === 0 ? `Every tool of ${server} has labels.` : labelsYaml(wanted).trimEnd(),
+      )
+    })
   tool
     .command('refresh')
     .description('Ask servers again what they offer.')

@@ -1,5 +1,8 @@
 import { Command } from 'commander'
+import { proposeLabels } from '../../flow/propose.ts'
 import { contextOf, show } from '../context.ts'
+import { CommandFailed, EXIT } from '../exit.ts'
+import { labelsYaml } from '../labels-yaml.ts'
 import { readAgentDojo } from './agentdojo-data.ts'
 import { measure, reportText } from './agentdojo-report.ts'
 import type { Played } from './replay.ts'
@@ -19,19 +22,33 @@ export const agentdojoCommand = (): Command =>
       '--data <folder>',
       'folder with agentdojo/ground-truth.json.gz and, if there, the recorded runs',
     )
-    .requiredOption(
+    .option(
       '--labels <file>',
       'labels of the tools, as under `labels` in ostiary.yaml, with the suite as server',
+    )
+    .option(
+      '--propose',
+      'print proposed labels for the tools of the suites, to read and correct; play nothing',
     )
     .option('--suite <name...>', 'only these suites')
     .option('--misses <number>', 'how many kinds of misses and approvals to list', '40')
     .action(
       async (
-        options: { data: string; labels: string; suite?: string[]; misses: string },
+        options: { data: string; labels?: string; propose?: true; suite?: string[]; misses: string },
         command: Command,
       ) => {
         const context = contextOf(command)
         const data = readAgentDojo(options.data, options.suite)
+        if (options.propose) {
+          const proposals = [...data.suites].flatMap(([suite, tools]) => proposeLabels(suite, tools))
+          return show(context, 'LabelProposals', { proposals }, () => labelsYaml(proposals).trimEnd())
+        }
+        if (options.labels === undefined) {
+          throw new CommandFailed(
+            'Give the labels of the suites with --labels; --propose prints a draft to read and correct.',
+            EXIT.usage,
+          )
+        }
         await using stage = await startReplay(data.suites, readLabels(options.labels))
         const played: Played[] = []
         const waiting = data.stories.values()
