@@ -1,8 +1,8 @@
-import { plain } from './canonical.ts'
+import type { CanonicalKey } from './canonical.ts'
+import { keysOf, plain } from './canonical.ts'
 import { lookupKeys } from './derive.ts'
 import { entitiesIn, says } from './entities.ts'
 import type { Origin } from './origin.ts'
-import { isConfidential } from './origin.ts'
 import type { Leaf } from './paths.ts'
 import type { Provenance } from './provenance.ts'
 
@@ -11,16 +11,19 @@ const MAX_WORDS = 5
 /** Shorter values are in texts by chance. */
 const MIN_LENGTH = 5
 
+/** Somebody who gets what goes out, by every spelling of their name or address. */
+export type Recipient = readonly CanonicalKey[]
+
 /** More of them in one text are one finding: the text. */
 const MAX_IN_TEXT = 5
 
 /** Confidential values in what is about to go out, other than to their readers or because the person said them. */
 export function leaks(
   leaves: readonly Leaf[],
-  recipients: ReadonlySet<string>,
+  recipients: readonly Recipient[],
   provenance: Provenance,
 ): { path: string; value: string }[] {
-  if (!provenance.holdsConfidential) return []
+  if (!provenance.canLeak) return []
   return leaves.flatMap(({ path, value }) => {
     if (typeof value !== 'string' && typeof value !== 'number') return []
     const whole = String(value)
@@ -39,14 +42,10 @@ export function leaks(
 function* confidentialIn(
   text: string,
   provenance: Provenance,
-): Iterable<{ text: string; origins: Origin[] }> {
+): Iterable<{ text: string; origins: readonly Origin[] }> {
   const seen = (candidate: string, keys: readonly string[]) => {
-    const all = provenance.originsOf(keys)
-    const origins = all.filter(isConfidential)
-    // What is also known from somewhere public gives nothing away.
-    return origins.length > 0 && !all.some(({ confidentiality }) => confidentiality === 'public')
-      ? [{ text: candidate, origins }]
-      : []
+    const origins = provenance.confidentialOriginsOf(keys)
+    return origins.length > 0 ? [{ text: candidate, origins }] : []
   }
   yield* seen(text, lookupKeys(text))
   for (const entity of entitiesIn(text)) if (entity.kind !== 'date') yield* seen(entity.text, entity.keys)
@@ -64,13 +63,13 @@ function* confidentialIn(
   if (copied.length > 0) yield { text, origins: [...copied] }
 }
 
-function mayRead({ readers }: Origin, recipients: ReadonlySet<string>): boolean {
-  if (recipients.size === 0) return false
-  return [...recipients].every((key) => {
-    if (!key.startsWith('email:')) return key.startsWith('text:')
-    const address = key.slice('email:'.length)
-    return readers.some((reader) =>
-      reader.startsWith('@') ? address.endsWith(plain(reader)) : plain(reader) === address,
-    )
-  })
+function mayRead({ readers }: Origin, recipients: readonly Recipient[]): boolean {
+  if (recipients.length === 0) return false
+  return recipients.every((recipient) =>
+    readers.some((reader) =>
+      reader.startsWith('@')
+        ? recipient.some((key) => key.startsWith('email:') && key.endsWith(plain(reader)))
+        : keysOf(reader).some((key) => recipient.includes(key)),
+    ),
+  )
 }

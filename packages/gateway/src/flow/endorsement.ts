@@ -13,7 +13,7 @@ export const usedAs = (sink: Sink, of: string | undefined, keys: readonly Canoni
 export const writtenBy = (tool: string, keys: readonly CanonicalKey[]): string[] =>
   keys.map((key) => `write ${tool} ${key}`)
 
-export const toldTo = (tool: string, readers: ReadonlySet<string>, value: string): string[] => [
+export const toldTo = (tool: string, readers: readonly CanonicalKey[], value: string): string[] => [
   `tell ${tool} ${[...readers].sort().join(' ')} ${hash('sha256', plain(value), 'base64url')}`,
 ]
 

@@ -1,6 +1,7 @@
 import type { Sink } from '../config/label-schema.ts'
 import type { JsonObject } from '../model/json.ts'
 import { keysOf, plain } from './canonical.ts'
+import type { Recipient } from './confidential.ts'
 import { leaks } from './confidential.ts'
 import type { Derivation } from './derive.ts'
 import { derive, lookupKeys } from './derive.ts'
@@ -58,7 +59,7 @@ export function judge(label: ToolLabel, args: JsonObject, provenance: Provenance
   const problems: Problem[] = []
   const evidence: ArgumentEvidence[] = []
   let taints = false
-  const readers = new Set<string>()
+  const recipients: Recipient[] = []
   const leaves = leavesOf(args)
   for (const leaf of leaves) {
     const { sink, of, isLabelled } = label.argument(leaf.path)
@@ -89,16 +90,16 @@ export function judge(label: ToolLabel, args: JsonObject, provenance: Provenance
     const seenIn = provenance.originsOf(asked.keys).map(({ source }) => sourceText(source))
     evidence.push({ path: leaf.path, sink, derivation, seenIn: [...new Set(seenIn)] })
     if (!derivation) problems.push(underived(leaf, sink, of))
-    if (sink === 'principal') for (const key of keysOf(value)) readers.add(key)
+    if (sink === 'principal') recipients.push(keysOf(value))
   }
   if (isEgress) {
-    for (const { path, value } of leaks(leaves, readers, provenance)) {
+    for (const { path, value } of leaks(leaves, recipients, provenance)) {
       problems.push({
         code: 'CONFIDENTIAL',
         path,
         detail: 'it holds a confidential value that its recipients are not readers of',
         value,
-        keys: toldTo(label.tool, readers, value),
+        keys: toldTo(label.tool, recipients.flat(), value),
       })
     }
   }

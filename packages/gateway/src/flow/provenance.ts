@@ -1,6 +1,7 @@
 import type { CanonicalKey } from './canonical.ts'
 import { keysOf, plain } from './canonical.ts'
 import { entitiesIn } from './entities.ts'
+import { Memory } from './memory.ts'
 import type { Origin } from './origin.ts'
 import { isConfidential } from './origin.ts'
 import type { Leaf } from './paths.ts'
@@ -33,6 +34,8 @@ export class Provenance {
   /** What a person has endorsed, and who did. */
   readonly #endorsed = new Map<string, string>()
   readonly #bounds: Bounds
+  /** Of the instance that opened the task. */
+  readonly #memory: Memory
   #requestText = ''
   #requestWords: readonly string[] = []
   #hasRequest = false
@@ -41,8 +44,9 @@ export class Provenance {
   #hasUntrusted = false
   #hasConfidential = false
 
-  constructor(bounds: Bounds = BOUNDS) {
+  constructor(bounds: Bounds = BOUNDS, memory = new Memory()) {
     this.#bounds = bounds
+    this.#memory = memory
   }
 
   /** The person's own words. Several turns add up. */
@@ -70,7 +74,7 @@ export class Provenance {
     if (!origin.isTrusted) this.#hasUntrusted = true
     if (isConfidential(origin)) this.#hasConfidential = true
     if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') return
-    const back = echoed.size > 0 && origin.isTrusted ? { ...origin, isTrusted: false } : origin
+    const back = echoed.size > 0 ? givenBack(origin) : origin
     for (const key of keysOf(value)) this.#add(key, echoed.has(key) ? back : origin)
     if (typeof value !== 'string') return
     // What stands in free text is never more than text, also in a trusted result: its author is whoever wrote the text.
@@ -160,17 +164,34 @@ export class Provenance {
   }
 
   get holdsConfidential(): boolean {
-    return this.#hasConfidential || this.#isFull
+    return this.#hasConfidential || this.#isFull || this.#memory.isFull
+  }
+
+  /** Something confidential is known that could leave: of this task, or what the instance remembers of others. */
+  get canLeak(): boolean {
+    return this.holdsConfidential || !this.#memory.isEmpty
   }
 
   originsOf(keys: readonly CanonicalKey[]): readonly Origin[] {
     return keys.flatMap((key) => this.#values.get(key) ?? [])
   }
 
+  /** With what the instance remembers of its other tasks. */
+  confidentialOriginsOf(keys: readonly CanonicalKey[]): readonly Origin[] {
+    const all = this.originsOf(keys)
+    // What is also known from somewhere public gives nothing away.
+    if (all.some(({ confidentiality }) => confidentiality === 'public')) return []
+    const own = all.filter(isConfidential)
+    return own.length > 0 ? own : this.#memory.originsOf(keys)
+  }
+
   /** Confidential text of which a run of words stands in this one. */
   copiedFrom(text: string): readonly Origin[] {
-    if (this.#shingles.size === 0) return []
-    return [...new Set(shinglesOf(text).flatMap((hash) => this.#shingles.get(hash) ?? []))]
+    const hashes = this.canLeak ? shinglesOf(text) : []
+    const own = hashes.flatMap((hash) => this.#shingles.get(hash) ?? [])
+    return [
+      ...new Set(own.length > 0 ? own : hashes.flatMap((hash) => this.#memory.textOriginOf(hash) ?? [])),
+    ]
   }
 
   /** Confidential scalars, for detectors that look for them in any encoding. */
@@ -187,6 +208,7 @@ export class Provenance {
   }
 
   #add(key: CanonicalKey, origin: Origin): void {
+    if (isConfidential(origin)) this.#memory.add(key, origin)
     const known = this.#values.get(key)
     if (!known) {
       if (this.#values.size >= this.#bounds.values) return this.#full()
@@ -197,6 +219,7 @@ export class Provenance {
 
   #addShingles(text: string, origin: Origin): void {
     if (text.length < MIN_CONFIDENTIAL) return
+    this.#memory.addText(text, origin)
     for (const hash of shinglesOf(text)) {
       if (this.#shingles.size >= this.#bounds.shingles) return this.#full()
       this.#shingles.set(hash, origin)
@@ -207,3 +230,10 @@ export class Provenance {
     this.#isFull = true
   }
 }
+
+/** What a tool only gives back is neither vouched for nor made public by it. */
+const givenBack = (origin: Origin): Origin => ({
+  ...origin,
+  isTrusted: false,
+  confidentiality: origin.confidentiality === 'public' ? 'internal' : origin.confidentiality,
+})

@@ -7,6 +7,7 @@ import { judge } from './judge.ts'
 import type { Effect, ToolLabel } from './labels.ts'
 import { labelBook } from './labels.ts'
 import { learn } from './learn.ts'
+import { Memory } from './memory.ts'
 import type { Origin, Source } from './origin.ts'
 import { Provenance } from './provenance.ts'
 
@@ -67,6 +68,10 @@ export type FlowSettings = { readonly flow: FlowConfig; readonly labels: Labels 
 /** Entries of all tasks together, about 1 GB at the most. */
 const MAX_ENTRIES = 4_000_000
 const MAX_REQUEST = 16_384
+/** Instances of which it is known what they may remember. */
+const MAX_INSTANCES = 10_000
+/** Entries of what all instances may remember. */
+const MAX_REMEMBERED = 2_000_000
 
 /**
  * What every open task has seen, by value. In the memory of the owner only: after a restart, and for the largest task when memory runs
@@ -74,17 +79,22 @@ const MAX_REQUEST = 16_384
  */
 export class FlowTasks {
   readonly #settings: () => FlowSettings
+  readonly #mostEntries: number
   readonly #tasks = new Map<string, Provenance>()
+  /** By instance. */
+  readonly #memories = new Map<string, Memory>()
   #entries = 0
   #book: { readonly labels: Labels; readonly of: (tool: string) => ToolLabel } | undefined
 
-  constructor(settings: () => FlowSettings) {
+  /** @param mostEntries that all tasks together may hold */
+  constructor(settings: () => FlowSettings, mostEntries = MAX_ENTRIES) {
     this.#settings = settings
+    this.#mostEntries = mostEntries
   }
 
   /** A task begins. What its agent says of it counts only where the configuration lets an agent's word count. */
   open(task: Task, request: PersonsRequest | undefined): void {
-    const provenance = new Provenance()
+    const provenance = new Provenance(undefined, this.#memoryOf(task.instance))
     const { flow } = this.#settings()
     const trust = (value: string, source: Source) => provenance.learnValue(value, trusted(source))
     for (const value of flow.trusted) trust(value, { kind: 'configured' })
@@ -156,6 +166,27 @@ export class FlowTasks {
     return lost
   }
 
+  /** The instance is gone, and what it remembered with it. */
+  forget(instance: string): void {
+    this.#memories.delete(instance)
+  }
+
+  #memoryOf(instance: string): Memory {
+    const known = this.#memories.get(instance) ?? new Memory()
+    this.#memories.delete(instance)
+    this.#memories.set(instance, known)
+    // Those that opened no task for longest.
+    const [oldest] = this.#memories.keys()
+    if (oldest !== undefined && this.#memories.size > MAX_INSTANCES) this.#memories.delete(oldest)
+    let over = [...this.#memories.values()].reduce((sum, { size }) => sum + size, 0) - MAX_REMEMBERED
+    for (const memory of this.#memories.values()) {
+      if (over <= 0) break
+      over -= memory.size
+      memory.overflow()
+    }
+    return known
+  }
+
   #counts = ({ signedBy }: Pick<PersonsRequest, 'signedBy'>): boolean =>
     signedBy !== undefined || this.#settings().flow.requests === 'claimed'
 
@@ -167,7 +198,7 @@ export class FlowTasks {
 
   #measure(before: number, { size }: Provenance): void {
     this.#entries += size - before
-    while (this.#entries > MAX_ENTRIES) {
+    while (this.#entries > this.#mostEntries) {
       const largest = [...this.#tasks.values()].reduce((a, b) => (b.size > a.size ? b : a))
       this.#entries -= largest.size
       largest.forget()

@@ -161,6 +161,7 @@ export function furnish({ log, store, bus, clock, config, stop, onSecrets, onAla
     async onRevoked(instance) {
       const done = await Promise.allSettled([
         tokens.revoke({ instance }),
+        flow.forget(instance),
         stop({ instance }),
         tasks.closeWhere((task) => task.instance === instance, 'revoked', gateway),
         outbox.instanceRevoked(instance),

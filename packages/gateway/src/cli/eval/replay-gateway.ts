@@ -78,10 +78,16 @@ export async function startReplay(
     })
   }
   await control('POST', '/agents', { name: 'replay', sponsor: 'eval@localhost.localdomain' })
-  const { code } = await control<{ code: string }>('POST', '/agents/replay/enrol')
-  const stateDir = join(dir, 'replay')
-  await enrol({ gateway: gateway.url, code, stateDir })
-  const agent = stack.use(new Agent({ stateDir }))
   const owned = stack.move()
-  return { agent, control, server, [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose]() }
+  return {
+    async enrol() {
+      const { code } = await control<{ code: string }>('POST', '/agents/replay/enrol')
+      const stateDir = mkdtempSync(join(dir, 'instance-'))
+      await enrol({ gateway: gateway.url, code, stateDir })
+      return new Agent({ stateDir })
+    },
+    control,
+    server,
+    [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
+  }
 }

@@ -22,7 +22,8 @@ export interface Played {
 }
 
 export interface Stage {
-  readonly agent: Agent
+  /** A new instance, which remembers nothing of other stories. */
+  enrol(): Promise<Agent>
   /** As an operator. */
   control<T>(method: 'GET' | 'POST', path: string, body?: object): Promise<T>
   readonly server: ReplayServer
@@ -49,7 +50,8 @@ let next = 0
  * Plays one story as a task of its own: the person's prompt is the request, every call goes through the gateway, and the tool answers what
  * it answered then. In a benign story a person endorses what is held, as they would, and the call is made again; in an attack nobody does.
  */
-export async function play({ agent, control, server }: Stage, story: Story): Promise<Played> {
+export async function play({ enrol, control, server }: Stage, story: Story): Promise<Played> {
+  await using agent = await enrol()
   const { task } = await agent.openTask({ template: story.suite, request: story.prompt.slice(0, 16_384) })
   const stopped: Stopped[] = []
   const passed: string[] = []

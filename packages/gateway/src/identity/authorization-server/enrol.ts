@@ -30,14 +30,18 @@ export function enrolEndpoint(as: AuthorizationServer): Hono {
       minute = now
       tries = 0
     }
-    if (++tries > TRIES_PER_MINUTE) refuse('RATE_LIMITED', { limit: TRIES_PER_MINUTE, seconds: 60 })
+    if (tries >= TRIES_PER_MINUTE) refuse('RATE_LIMITED', { limit: TRIES_PER_MINUTE, seconds: 60 })
     const { code, jwk, proof, host } = input.data
     const { key, payload } = proveKey(as, jwk, proof, 'ostiary-enrol+jwt')
     // The proof names the code, so it cannot be lifted into another enrolment.
     if (payload.code_hash !== hash('sha256', code, 'base64url')) {
       refuse('ASSERTION_INVALID', { detail: '`code_hash` is not that of the code' })
     }
-    const agent = await as.enrolment.redeem(code)
+    const agent = await as.enrolment.redeem(code).catch((error: unknown) => {
+      // Guesses are what is limited; whoever has a code has it from an operator.
+      tries++
+      throw error
+    })
     const instance = await as.instances.enrol(agent, key, { host, method: 'one-time code', attested: {} })
     return c.json({ instance: instance.id, agent, issuer: as.issuer }, 201)
   })
