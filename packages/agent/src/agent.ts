@@ -20,6 +20,8 @@ export interface OpenedTask {
   }
   readonly grant: { readonly id: string; readonly authorization_details: readonly object[] }
   readonly servers: readonly string[]
+  /** Providers of models that it may ask, at `/llm/<provider>`. */
+  readonly models?: readonly string[]
 }
 
 export interface TaskRequest {

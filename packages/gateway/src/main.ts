@@ -184,6 +184,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     logOrigin: log.origin,
     authority: owner,
     scanner: createScanner({ secrets: () => leases.knownSecrets() }),
+    secrets: () => leases.knownSecrets(),
     sealer: sealer(sealKey),
   })
   const proofWindowMs = durationMs(loaded.config.tokens.proof_window)
@@ -256,7 +257,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     if (next.digest === now.digest) return
     now = next
     await registry.configure(next.config.servers)
-    for (const name of Object.keys(next.config.servers)) leases.refresh(name)
+    for (const name of upstreamsOf(next)) leases.refresh(name)
     await plane.configure(snapshotOf(next))
     plane.engine()
     await fleet.update({ snapshot: snapshotOf(next) })
@@ -286,7 +287,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     ...rooms,
     issuer,
     async onSecretChanged() {
-      for (const name of Object.keys(now.config.servers)) leases.refresh(name)
+      for (const name of upstreamsOf(now)) leases.refresh(name)
       await fleet.update({ snapshot: snapshotOf(now) })
     },
     labels: () => now.config.labels,
@@ -448,5 +449,11 @@ function onChange<T>(tell: (value: T) => void): (value: T) => void {
     last = value
   }
 }
+
+/** Whatever a credential can be for. */
+const upstreamsOf = ({ config }: Loaded): string[] => [
+  ...Object.keys(config.servers),
+  ...Object.keys(config.models),
+]
 
 const snapshotOf = ({ config, path, policies }: Loaded): Snapshot => ({ config, path, policies })

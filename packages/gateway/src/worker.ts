@@ -88,21 +88,23 @@ process.on('SIGTERM', () => {})
 process.on('disconnect', () => process.exit(1))
 
 function routes(own: DataPlane, constants: FleetConstants): Route[] {
-  const mcp = own.route({
+  const data = own.route({
     issuer: constants.issuer,
     logOrigin: constants.logOrigin,
     authority,
     scanner: createScanner({ secrets: () => authority.secrets() }),
+    secrets: () => authority.secrets(),
     sealer: sealer(Buffer.from(constants.sealKey)),
   })
   return [
-    { ...mcp, matches: (path) => mcp.matches(path) && isHere(own, path) },
+    { ...data, matches: (path) => data.matches(path) && isHere(own, path) },
     forwardRoute(constants.ownerSocket),
   ]
 }
 
 /** Child processes belong to the owner, so what may reach one is served there. */
 function isHere({ config }: DataPlane, path: string): boolean {
+  if (!path.startsWith('/mcp')) return true
   const name = path.slice('/mcp/'.length)
   const servers = Object.entries(config.servers)
   return name === ''

@@ -15,7 +15,7 @@ export function crossCheck(config: Config): Problem[] {
       expect(has(config.segments, route[end]), ['routes', i, end], `there is no segment \`${route[end]}\``)
     }
   }
-  for (const member of ['agents', 'servers'] as const) {
+  for (const member of ['agents', 'servers', 'models'] as const) {
     const placed = new Map<string, string>()
     for (const [segment, members] of Object.entries(config.segments)) {
       for (const [i, name] of members[member].entries()) {
@@ -26,15 +26,28 @@ export function crossCheck(config: Config): Problem[] {
           `\`${name}\` is in the segment \`${other}\` already`,
         )
         placed.set(name, segment)
-        if (member === 'servers' && name !== '*') {
+        if (member !== 'agents' && name !== '*') {
           expect(
-            has(config.servers, name),
+            has(config[member], name),
             ['segments', segment, member, i],
-            `there is no server \`${name}\``,
+            member === 'servers' ? `there is no server \`${name}\`` : `there is no provider \`${name}\``,
           )
         }
       }
     }
+  }
+  for (const [name, { key, credential }] of Object.entries(config.models)) {
+    expect(!has(config.servers, name), ['models', name], 'a server has this name already')
+    expect(
+      key === undefined || !('lease' in key) || credential !== undefined,
+      ['models', name, 'key'],
+      'a `lease` needs a `credential` that it is a part of',
+    )
+    expect(
+      credential?.kind !== 'outward-jwt' || !credential.dpop,
+      ['models', name, 'credential', 'dpop'],
+      'providers of models take no bound token',
+    )
   }
   for (const [name, server] of Object.entries(config.servers)) {
     if (server.credential?.kind !== 'outward-jwt' || !server.credential.dpop) continue
@@ -62,6 +75,16 @@ export function crossCheck(config: Config): Problem[] {
           `there is no server \`${server}\``,
         )
       }
+    }
+    for (const [i, ref] of template.models.entries()) {
+      const [provider = '', ...model] = ref.split('/')
+      const known = config.models[provider]?.models
+      expect(known !== undefined, ['tasks', name, 'models', i], `there is no provider \`${provider}\``)
+      expect(
+        known === undefined || model.length === 0 || known.includes('*') || known.includes(model.join('/')),
+        ['tasks', name, 'models', i],
+        `it is not under \`models.${provider}.models\``,
+      )
     }
     for (const [i, other] of template.step_up.entries()) {
       expect(

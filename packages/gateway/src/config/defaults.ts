@@ -11,10 +11,18 @@ servers: {}
 #    url: https://tracker.example.org/mcp
 #    headers: { Authorization: { broker: "sealed:tracker-token" } }
 
+# Providers of models that agents may ask through the gateway.
+models: {}
+#  openai:
+#    apis: [openai-chat, openai-responses]
+#    url: https://api.openai.com
+#    key: { broker: "sealed:openai-key" }
+#    models: [gpt-5-mini]
+
 # Zones, and who may reach whom. Anything without a route is refused.
 segments:
   agents: { agents: ["*"] }
-  tools: { servers: ["*"] }
+  tools: { servers: ["*"], models: ["*"] }
 routes:
   - { from: agents, to: tools }
 
@@ -25,6 +33,7 @@ tasks: {}
 #    agents: [assistant]
 #    tools:
 #      files/read_text_file: { path: { prefix: /home/me/notes/ } }
+#    models: [openai/gpt-5-mini]
 #    budget: { calls: 200 }
 #    lifetime: 1h
 

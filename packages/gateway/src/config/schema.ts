@@ -4,11 +4,13 @@ import { Duration, Name, SecretRef, Value } from './fields.ts'
 import { FlowSchema } from './flow-schema.ts'
 import { InteractiveSchema } from './interactive-schema.ts'
 import { LabelsSchema } from './label-schema.ts'
+import { ModelSchema } from './model-schema.ts'
 import { PeopleSchema } from './people-schema.ts'
 import { SignalsSchema } from './signals-schema.ts'
 import { TrustSchema } from './trust-schema.ts'
 
 export { durationMs, Name, type SecretReference } from './fields.ts'
+export { KEY_HEADERS, type ModelApi, type ModelConfig } from './model-schema.ts'
 
 const Constraint = z
   .strictObject({
@@ -103,6 +105,10 @@ export const TaskTemplateSchema = z.strictObject({
       }),
     )
     .default([]),
+  models: z
+    .array(z.string().regex(/^[a-z0-9-]+(\/.+)?$/, 'write a provider, or provider/model'))
+    .default([])
+    .describe('`provider` (every model it may be asked for) or `provider/model`.'),
   budget: z
     .strictObject({
       calls: z.number().int().positive().optional(),
@@ -130,7 +136,7 @@ export const TaskTemplateSchema = z.strictObject({
   costs: z
     .record(z.string().regex(/^[a-z0-9-]+\/.+$/, 'write server/tool'), z.number().nonnegative())
     .default({})
-    .describe('Cost of one call of a tool, in units of your choice, for `budget.spend`.'),
+    .describe('Cost of one call of a tool or model, in units of your choice, for `budget.spend`.'),
   delegate: z
     .strictObject({
       to: z
@@ -256,12 +262,17 @@ export const ConfigSchema = z.strictObject({
     })
     .prefault({}),
   servers: z.record(Name, z.union([StdioServer, HttpServer])).default({}),
+  models: z
+    .record(Name, ModelSchema)
+    .default({})
+    .describe('Providers of models, reached at /llm/<name>. No server may have the same name.'),
   segments: z
     .record(
       Name,
       z.strictObject({
         agents: z.array(z.union([Name, z.literal('*')])).default([]),
         servers: z.array(z.union([Name, z.literal('*')])).default([]),
+        models: z.array(z.union([Name, z.literal('*')])).default([]),
       }),
     )
     .default({})

@@ -185,7 +185,8 @@ export const taskView = (task: Task) => ({
 const opened = (issuer: string, task: Task, grant: Grant) => ({
   task: taskView(task),
   grant: grantView(issuer, task, grant),
-  servers: serversOf(grant),
+  servers: namesOf(grant.details.filter(({ kind }) => kind !== 'model')),
+  models: namesOf(grant.details.filter(({ kind }) => kind === 'model')),
 })
 
 export const grantView = (issuer: string, task: Task, grant: Grant) => ({
@@ -195,5 +196,5 @@ export const grantView = (issuer: string, task: Task, grant: Grant) => ({
   authorization_details: authorizationDetails(issuer, task, grant),
 })
 
-const serversOf = (grant: Grant): string[] =>
-  [...new Set(grant.details.map((detail) => detail.server))].sort()
+const namesOf = (details: Grant['details']): string[] =>
+  [...new Set(details.map((detail) => detail.server))].sort()

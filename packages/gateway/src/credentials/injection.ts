@@ -1,5 +1,5 @@
-import type { SecretReference, ServerConfig } from '../config/schema.ts'
-import { isStdio } from '../config/schema.ts'
+import type { ModelConfig, SecretReference, ServerConfig } from '../config/schema.ts'
+import { KEY_HEADERS } from '../config/schema.ts'
 import type { RequestKey } from '../lib/http-signature.ts'
 import type { Secret } from '../lib/secret.ts'
 import { refuse } from '../model/refusal.ts'
@@ -25,6 +25,9 @@ export interface Composed {
   readonly secrets: ReadonlyMap<string, string>
 }
 
+/** What a credential can be for: a server, or a provider of models. */
+export type Upstream = ServerConfig | ModelConfig
+
 type Resolve = (server: string, reference: SecretReference) => Promise<Secret>
 
 /**
@@ -34,7 +37,7 @@ type Resolve = (server: string, reference: SecretReference) => Promise<Secret>
  */
 export async function compose(
   server: string,
-  config: ServerConfig,
+  config: Upstream,
   minted: Minted | undefined,
   resolve: Resolve,
 ): Promise<Composed> {
@@ -43,13 +46,14 @@ export async function compose(
     for (const [i, part] of secretParts(secret).entries())
       secrets.set(i === 0 ? `${server}:${name}` : `${server}:${name}, part ${i}`, part)
   }
+  const secretAt = async (value: Exclude<ConfiguredValue, string>) =>
+    'lease' in value ? partOf(server, minted, value.lease) : (await resolve(server, value)).reveal()
   const fill = async (fields: Readonly<Record<string, ConfiguredValue>>) => {
     const out: Record<string, string> = {}
     for (const [name, value] of Object.entries(fields)) {
       if (typeof value === 'string') out[name] = value
       else {
-        const secret =
-          'lease' in value ? partOf(server, minted, value.lease) : (await resolve(server, value)).reveal()
+        const secret = await secretAt(value)
         learn(name, secret)
         out[name] = secret
       }
@@ -57,8 +61,18 @@ export async function compose(
     return out
   }
   for (const [name, value] of minted?.values ?? []) learn(name, value)
-  if (isStdio(config)) return { headers: {}, env: await fill(config.env), secrets }
+  if ('command' in config) return { headers: {}, env: await fill(config.env), secrets }
   const headers = lowerCase(await fill(config.headers))
+  if ('apis' in config && config.key !== undefined) {
+    const key = await secretAt(config.key)
+    learn('key', key)
+    // Of the headers for several APIs, the one of the API that is spoken is sent.
+    for (const api of config.apis) {
+      const [name, value] = KEY_HEADERS[api](key)
+      headers[name] = value
+    }
+    return { headers, env: {}, secrets }
+  }
   const token = minted?.values.get('token')
   if (token !== undefined && !usesLease(config.headers))
     headers.authorization ??= `${minted?.proof ? 'DPoP' : 'Bearer'} ${token}`

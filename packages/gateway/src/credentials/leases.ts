@@ -1,6 +1,5 @@
 import type { CredentialConfig, CredentialKind } from '../config/credential-schema.ts'
-import type { SecretReference, ServerConfig } from '../config/schema.ts'
-import { isStdio } from '../config/schema.ts'
+import type { SecretReference } from '../config/schema.ts'
 import { all } from '../lib/all.ts'
 import type { Clock } from '../lib/clock.ts'
 import { before, DeadlinePassed } from '../lib/deadline.ts'
@@ -13,7 +12,7 @@ import type { LeaseRow } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import type { Broker, LeaseHolder, Minted } from './broker.ts'
 import { CannotRevoke } from './broker.ts'
-import type { Injection } from './injection.ts'
+import type { Injection, Upstream } from './injection.ts'
 import { compose } from './injection.ts'
 import { KnownSecrets } from './known.ts'
 import { LeaseTable } from './lease-table.ts'
@@ -41,7 +40,8 @@ interface LeaseDeps {
   /** Seals what revoking needs. */
   readonly kek: Buffer
   resolve(server: string, reference: SecretReference): Promise<Secret>
-  serverConfig(server: string): ServerConfig | undefined
+  /** Of a server, or a provider of models. */
+  serverConfig(server: string): Upstream | undefined
   /** The live task; undefined when it may no longer get a credential. */
   holder(task: string): LeaseHolder | undefined
   /** A lease was opened; its secrets are known now. The first injection waits for this. */
@@ -171,7 +171,8 @@ export class Leases {
           ? undefined
           : minted.expiresAt - Math.min(MARGIN_MS, (minted.expiresAt - now) / 3)
       const { headers, env } = composed
-      const signing = !isStdio(config) && config.sign_requests ? { signing: this.#d.requestKey() } : {}
+      const signing =
+        'sign_requests' in config && config.sign_requests ? { signing: this.#d.requestKey() } : {}
       const proof = minted?.proof ? { proof: minted.proof } : {}
       return { id, task, server, injection: { headers, env, freshUntil, ...signing, ...proof } }
     } catch (error) {

@@ -10,9 +10,11 @@ import type { Placement } from '../segments/segments.ts'
 import { placement } from '../segments/segments.ts'
 import type { Route } from './front.ts'
 import { InFlight } from './in-flight.ts'
+import { llmRoute } from './llm.ts'
 import type { McpParts } from './mcp.ts'
 import { connectUpstream, mcpContext, mcpRoute, meetAgain } from './mcp.ts'
 import { Servers } from './servers.ts'
+import { Providers } from './transports/llm/providers.ts'
 
 /** What of a configuration the data path works from. */
 export type Snapshot = Pick<Loaded, 'config' | 'path' | 'policies'>
@@ -33,10 +35,11 @@ export interface PlaneDeps {
   onBug(error: unknown): void
 }
 
-/** What one process holds to serve MCP, apart from what has one owner on a machine: servers, policies, and what is open. */
+/** What one process holds to serve agents, apart from what has one owner on a machine: servers, policies, and what is open. */
 export class DataPlane implements AsyncDisposable {
   readonly inFlight = new InFlight()
   readonly servers: Servers
+  readonly #providers = new Providers()
   readonly #d: PlaneDeps
   #now: Snapshot
   #places: Placement
@@ -81,6 +84,7 @@ export class DataPlane implements AsyncDisposable {
     this.#places = placement(snapshot.config)
     this.#isEngineStale = true
     await this.servers.configure(snapshot.config.servers)
+    await this.#providers.configure(snapshot.config.models)
   }
 
   /** Definitions were approved, changed or blocked. */
@@ -95,8 +99,13 @@ export class DataPlane implements AsyncDisposable {
     for (const server of this.servers.all()) server.vetted = vetted.has(server.name)
   }
 
-  /** `/mcp` and `/mcp/{server}`. */
-  route(parts: Pick<McpParts, 'issuer' | 'logOrigin' | 'authority' | 'scanner' | 'sealer'>): Route {
+  /** `/mcp`, `/mcp/{server}` and `/llm/{provider}`. `secrets` are values to recognise in what leaves for an agent. */
+  route({
+    secrets,
+    ...parts
+  }: Pick<McpParts, 'issuer' | 'logOrigin' | 'authority' | 'scanner' | 'sealer'> & {
+    secrets(): ReadonlyMap<string, string>
+  }): Route {
     this.#parts = {
       ...parts,
       clock: this.#d.clock,
@@ -107,7 +116,14 @@ export class DataPlane implements AsyncDisposable {
       engine: () => this.engine(),
       onBug: this.#d.onBug,
     }
-    return mcpRoute(mcpContext(this.#parts))
+    const shared = mcpContext(this.#parts)
+    const config = () => this.config
+    const mcp = mcpRoute(shared)
+    const llm = llmRoute(shared, { providers: this.#providers, config, secrets })
+    return {
+      matches: (path) => mcp.matches(path) || llm.matches(path),
+      handle: (req, res, path) => (mcp.matches(path) ? mcp : llm).handle(req, res, path),
+    }
   }
 
   /** Asks servers what they offer now: all, or one. @returns what kept some from being asked */
@@ -149,6 +165,7 @@ export class DataPlane implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.servers[Symbol.asyncDispose]()
+    await this.#providers[Symbol.asyncDispose]()
   }
 
   #connect(name: string, config: ServerConfig) {

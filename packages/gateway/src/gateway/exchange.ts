@@ -23,6 +23,14 @@ export interface Presented {
   readonly part: string
 }
 
+/** The texts of a request to a model. Who says what is the agent's own word. */
+export interface Turns {
+  /** Said to be the person's. */
+  readonly person: readonly string[]
+  /** Results of tools, documents, and whatever else nobody answers for. */
+  readonly untrusted: readonly string[]
+}
+
 /** Learned in order by the stages, never rewritten. */
 export interface Facts {
   readonly presented: Presented
@@ -44,6 +52,8 @@ export interface Facts {
   readonly verifyTool: () => MaybePromise<void>
   /** The tool is not pinned as read-only. */
   readonly isWrite: boolean
+  /** What a model is asked, by whose words they are said to be. */
+  readonly turns: Turns
   /** Everything that leaves towards the upstream, for inspection. */
   readonly outgoing: unknown
   /** A detector found something in what leaves that reads like an attack. */

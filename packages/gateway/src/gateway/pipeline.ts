@@ -12,25 +12,25 @@ import type { Exchange, Facts, Stage, StageName, StageResult } from './exchange.
 // biome-ignore format: an aligned matrix
 const MATRIX: Record<StageName, Record<ActionKind, boolean>> = (() => {
   const row = (...marks: (0 | 1)[]) => {
-    const [session, list, tool, prompt, resource, complete, subscribe, control, reply] = marks.map(Boolean) as boolean[]
-    return { session, list, tool, prompt, resource, complete, subscribe, control, reply } as Record<ActionKind, boolean>
+    const [session, list, tool, prompt, resource, complete, subscribe, control, reply, model] = marks.map(Boolean) as boolean[]
+    return { session, list, tool, prompt, resource, complete, subscribe, control, reply, model } as Record<ActionKind, boolean>
   }
   return {
-    //               session list tool prompt resource complete subscribe control reply
-    receive:      row(1,      1,   1,   1,     1,       1,       1,        1,      1),
-    authenticate: row(1,      1,   1,   1,     1,       1,       1,        1,      1),
-    locks:        row(1,      1,   1,   1,     1,       1,       1,        1,      1),
-    task:         row(1,      1,   1,   1,     1,       1,       1,        1,      1),
-    segment:      row(1,      1,   1,   1,     1,       1,       1,        1,      1),
-    tool:         row(0,      0,   1,   1,     0,       0,       0,        0,      0),
-    grant:        row(1,      1,   1,   1,     1,       1,       1,        1,      1),
-    budget:       row(1,      1,   1,   1,     1,       1,       1,        1,      1),
-    inspect:      row(1,      1,   1,   1,     1,       1,       1,        1,      1),
-    flow:         row(0,      0,   1,   1,     1,       1,       0,        0,      1),
-    policy:       row(0,      0,   1,   1,     1,       1,       0,        0,      0),
-    approve:      row(0,      0,   1,   1,     1,       1,       0,        0,      1),
-    record:       row(1,      1,   1,   1,     1,       1,       1,        1,      1),
-    credential:   row(1,      1,   1,   1,     1,       1,       1,        1,      1),
+    //               session list tool prompt resource complete subscribe control reply model
+    receive:      row(1,      1,   1,   1,     1,       1,       1,        1,      1,     1),
+    authenticate: row(1,      1,   1,   1,     1,       1,       1,        1,      1,     1),
+    locks:        row(1,      1,   1,   1,     1,       1,       1,        1,      1,     1),
+    task:         row(1,      1,   1,   1,     1,       1,       1,        1,      1,     1),
+    segment:      row(1,      1,   1,   1,     1,       1,       1,        1,      1,     1),
+    tool:         row(0,      0,   1,   1,     0,       0,       0,        0,      0,     0),
+    grant:        row(1,      1,   1,   1,     1,       1,       1,        1,      1,     1),
+    budget:       row(1,      1,   1,   1,     1,       1,       1,        1,      1,     1),
+    inspect:      row(1,      1,   1,   1,     1,       1,       1,        1,      1,     1),
+    flow:         row(0,      0,   1,   1,     1,       1,       0,        0,      1,     1),
+    policy:       row(0,      0,   1,   1,     1,       1,       0,        0,      0,     1),
+    approve:      row(0,      0,   1,   1,     1,       1,       0,        0,      1,     1),
+    record:       row(1,      1,   1,   1,     1,       1,       1,        1,      1,     1),
+    credential:   row(1,      1,   1,   1,     1,       1,       1,        1,      1,     1),
   }
 })()
 

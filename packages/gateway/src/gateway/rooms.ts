@@ -111,7 +111,7 @@ export function furnish({ log, store, bus, clock, config, stop, onSecrets, onAla
     },
     onAlarm,
     requestKey: () => signingKeys.requestKey,
-    serverConfig: (name) => config().config.servers[name],
+    serverConfig: (name) => config().config.servers[name] ?? config().config.models[name],
     onOpened: onSecrets,
   })
   const budgets = new Budgets(store)

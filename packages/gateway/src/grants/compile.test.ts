@@ -113,6 +113,7 @@ const template = (change: object) => ({
   prompts: [],
   resources: [],
   budget: {},
+  models: [],
   lifetime: '1h',
   idle: '5m',
   ...change,
@@ -142,4 +143,15 @@ test('a template whose constraints nothing can satisfy is told of where it stand
     ),
   )
   assert.equal(detailsOf(templates.t as never, undefined).length, 2)
+})
+
+test('a template grants a provider’s models one by one, or all of them', () => {
+  const action = (server: string, name: string | undefined) =>
+    call({ protocol: 'llm', server, kind: 'model', name, args: undefined })
+  const grant = grantOf(...detailsOf(template({ models: ['lab/org/small', 'big'] }) as never, undefined))
+  assert.equal(grant.covers(action('lab', 'org/small')), undefined)
+  assert.equal(grant.covers(action('lab', 'org/large'))?.code, 'GRANT_MISSING')
+  assert.equal(grant.covers(action('lab', undefined))?.code, 'GRANT_MISSING')
+  assert.equal(grant.covers(action('big', 'anything')), undefined)
+  assert.equal(grant.allowsName('tool', 'lab', 'org/small'), false)
 })

@@ -31,6 +31,7 @@ export function compileGrant(grant: Grant): CompiledGrant {
     tool: new Map<string, Names>(),
     prompt: new Map<string, Names>(),
     resource: new Map<string, Names>(),
+    model: new Map<string, Names>(),
   }
   for (const detail of grant.details) addTo(index[detail.kind], detail)
 
@@ -104,6 +105,7 @@ function targetOf(action: Action): Target | 'nothing' | undefined {
     case 'tool':
     case 'prompt':
     case 'resource':
+    case 'model':
       return action.name === undefined
         ? 'nothing'
         : { kind: action.kind, name: action.name, args: action.args ?? NO_ARGUMENTS }

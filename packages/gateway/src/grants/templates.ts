@@ -23,6 +23,7 @@ export function detailsOf(template: TaskTemplate, subject: string | undefined): 
       name: uri,
       constraints: {},
     })),
+    ...template.models.map((ref) => ({ kind: 'model' as const, ...ofProvider(ref), constraints: {} })),
   ]
 }
 
@@ -40,6 +41,9 @@ function split(ref: string): { server: string; name: string } {
   const at = ref.indexOf('/')
   return { server: ref.slice(0, at), name: ref.slice(at + 1) }
 }
+
+/** `provider/model`, or `provider` for every model that it may be asked for. */
+const ofProvider = (ref: string) => (ref.includes('/') ? split(ref) : { server: ref, name: '*' })
 
 export const mayOpen = (template: TaskTemplate, agentName: string): boolean =>
   template.agents.includes('*') || template.agents.includes(agentName)

@@ -6,7 +6,7 @@ export type Era = 'legacy' | 'modern'
  * What an action is, for the stages: the closed set of things a message can ask for.
  * `session` = handshake and discovery, `list` = listing definitions or resources, `complete` = argument completion,
  * `subscribe` = a stream of notifications, `control` = ping, log level, cancellation and other protocol upkeep,
- * `reply` = the client's answer to a request the upstream made.
+ * `reply` = the client's answer to a request the upstream made, `model` = asking a model of a provider.
  */
 export type ActionKind =
   | 'session'
@@ -18,15 +18,17 @@ export type ActionKind =
   | 'subscribe'
   | 'control'
   | 'reply'
+  | 'model'
 
 /** What is asked, in one shape for every transport. */
 export interface Action {
-  readonly protocol: 'mcp'
+  readonly protocol: 'mcp' | 'llm'
   readonly era: Era
+  /** The MCP server, or the provider of a model. */
   readonly server: string
   readonly method: string
   readonly kind: ActionKind
-  /** Tool or prompt name, or resource URI, as the upstream knows it. */
+  /** Tool, prompt or model name, or resource URI, as the upstream knows it. */
   readonly name: string | undefined
   readonly args: JsonObject | undefined
   readonly params: Json | undefined

@@ -23,9 +23,9 @@ export interface Constraint {
 /** Argument name (top level of `arguments`) to constraint. An argument without one is free, within the pinned schema. */
 export type Constraints = Readonly<Record<string, Constraint>>
 
-export type GrantKind = 'tool' | 'prompt' | 'resource'
+export type GrantKind = 'tool' | 'prompt' | 'resource' | 'model'
 
-/** One thing a task may do. `name` is exact, or `*` for all approved ones; for resources it is a URI prefix ending in `*` or an exact URI. */
+/** One thing a task may do. `name` is exact, or `*` for all approved ones; for resources it is a URI prefix ending in `*` or an exact URI. For models, `server` is the provider. */
 export interface GrantDetail {
   readonly kind: GrantKind
   readonly server: string
@@ -38,8 +38,8 @@ export const DIMENSIONS = ['calls', 'writes', 'subjects', 'bytes', 'spend'] as c
 export type Dimension = (typeof DIMENSIONS)[number]
 
 /**
- * `calls` reach a tool, prompt or resource; `writes` are calls of tools that are not pinned as read-only; `subjects` are distinct values of
- * the arguments that name a subject; `bytes` are of results to the agent; `spend` is the sum of the costs of tools.
+ * `calls` reach a tool, prompt, resource or model; `writes` are calls of tools that are not pinned as read-only; `subjects` are distinct values of
+ * the arguments that name a subject; `bytes` are of results to the agent; `spend` is the sum of the costs of tools and models.
  */
 export type Budget = { readonly [D in Dimension]?: number | undefined }
 export type Spent = { readonly [D in Dimension]: number }
@@ -54,7 +54,7 @@ export interface Grant {
   readonly budget: Budget
   /** Names of arguments whose values are subjects, for counting them. */
   readonly subjectArguments: readonly string[]
-  /** Cost of one call by `server/tool`; others cost nothing. */
+  /** Cost of one call by `server/tool` or `provider/model`; others cost nothing. */
   readonly costs: Readonly<Record<string, number>>
   /** How many links may hang below this grant; 0 when it may not be delegated. */
   readonly delegable: number

@@ -1,4 +1,5 @@
 import { IDENTITY_REASONS } from './identity-reasons.ts'
+import { MODEL_REASONS } from './model-reasons.ts'
 
 /**
  * The closed catalogue of reasons. One row per code: HTTP status where the transport needs one, the sentence a person reads,
@@ -78,7 +79,7 @@ export const REASONS = {
   PATH_UNKNOWN: [
     404,
     'There is nothing at this address.',
-    'MCP servers are at /mcp/{server}, all of them at /mcp.',
+    'MCP servers are at /mcp/{server}, all of them at /mcp, models at /llm/{provider}.',
   ],
   ...IDENTITY_REASONS,
   // locks
@@ -256,6 +257,7 @@ export const REASONS = {
     'The server {server} may not send `{method}` to its client.',
     'Allow it under `servers.{server}.may_ask` in ostiary.yaml.',
   ],
+  ...MODEL_REASONS,
   // record
   AUDIT_UNAVAILABLE: [
     503,
@@ -278,7 +280,7 @@ export const REASONS = {
   CREDENTIAL_UNAVAILABLE: [
     503,
     'The credential for {server} is not available: {detail}.',
-    'Have an operator check `servers.{server}` in ostiary.yaml.',
+    'Have an operator check what ostiary.yaml says of {server}.',
   ],
   // forward
   UPSTREAM_UNREACHABLE: [

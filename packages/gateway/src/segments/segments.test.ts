@@ -1,13 +1,26 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Config } from '../config/schema.ts'
 import { placement } from './segments.ts'
+
+const MODEL: Config['models'][string] = {
+  apis: ['openai-chat'],
+  url: 'https://models.example',
+  headers: {},
+  models: ['*'],
+  local_tools: [],
+  provider_tools: 'refuse',
+  timeout: '300s',
+}
 
 const places = placement({
   segments: {
-    ward: { agents: ['nurse'], servers: ['charts'] },
-    office: { agents: ['*'], servers: ['mail'] },
-    vault: { agents: [], servers: ['*'] },
+    ward: { agents: ['nurse'], servers: ['charts'], models: ['local'] },
+    office: { agents: ['*'], servers: ['mail'], models: [] },
+    vault: { agents: [], servers: ['*'], models: [] },
+    outside: { agents: [], servers: [], models: ['*'] },
   },
+  models: { local: MODEL, remote: MODEL },
   routes: [
     { from: 'ward', to: 'ward' },
     { from: 'office', to: 'office' },
@@ -31,10 +44,18 @@ test('an exact name wins over the star', () => {
 
 test('what is in no segment reaches nothing, and nothing reaches it', () => {
   const bare = placement({
-    segments: { a: { agents: ['x'], servers: [] } },
+    segments: { a: { agents: ['x'], servers: [], models: [] } },
     routes: [{ from: 'a', to: 'a' }],
+    models: {},
   })
   assert.equal(bare.route('x', 'server')?.code, 'SEGMENT_UNPLACED')
   assert.equal(bare.route('y', 'server')?.code, 'SEGMENT_UNPLACED')
-  assert.equal(placement({ segments: {}, routes: [] }).route('x', 'y')?.code, 'SEGMENT_UNPLACED')
+  assert.equal(placement({ segments: {}, routes: [], models: {} }).route('x', 'y')?.code, 'SEGMENT_UNPLACED')
+})
+
+test('a provider of models stands where models are placed, and nowhere that servers are', () => {
+  assert.equal(places.segmentOfServer('local'), 'ward')
+  assert.equal(places.segmentOfServer('remote'), 'outside')
+  assert.equal(places.route('nurse', 'local'), undefined)
+  assert.equal(places.route('nurse', 'remote')?.code, 'SEGMENT_NO_ROUTE')
 })

@@ -57,7 +57,7 @@ export function taskCommand(): Command {
           'TaskOpened',
           opened,
           () =>
-            `${opened.task.id} is open until ${time(opened.task.expires_at)} UTC; servers: ${opened.servers.join(', ')}`,
+            `${opened.task.id} is open until ${time(opened.task.expires_at)} UTC; servers: ${opened.servers.join(', ')}${opened.models?.length ? `; models of: ${opened.models.join(', ')}` : ''}`,
         )
       },
     )

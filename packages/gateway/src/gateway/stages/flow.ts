@@ -16,7 +16,8 @@ export function flowStage(authority: Authority): Stage<'action' | 'task' | 'outg
         call: exchange.id,
         tool: flowName(action),
         args: argumentsOf(action, outgoing as Json),
-        isSuspect,
+        // What is asked of a model is full of orders to a model; where its words come from is told elsewhere.
+        isSuspect: isSuspect && action.kind !== 'model',
       })
       return { decision: ALLOW, facts: { flow } }
     },

@@ -23,7 +23,7 @@ type Recorded =
   | 'replayKey'
   | 'isWrite'
 
-const COSTS_A_CALL: ReadonlySet<string> = new Set(['tool', 'prompt', 'resource', 'complete'])
+const COSTS_A_CALL: ReadonlySet<string> = new Set(['tool', 'prompt', 'resource', 'complete', 'model'])
 
 /** 13: the intent is durable before the effect. No evidence, no effect. */
 export function recordStage(authority: Authority): Stage<Recorded, 'intent'> {
@@ -76,7 +76,8 @@ function costOf({
   return {
     calls: 1,
     writes: isTool && isWrite !== false ? 1 : 0,
-    spend: isTool ? (grant.costs[`${action.server}/${action.name ?? ''}`] ?? 0) : 0,
+    spend:
+      isTool || action.kind === 'model' ? (grant.costs[`${action.server}/${action.name ?? ''}`] ?? 0) : 0,
     subjects: grant.subjectArguments.flatMap((name) => {
       const value = action.args && Object.hasOwn(action.args, name) ? action.args[name] : undefined
       return value === undefined || value === null ? [] : [canonicalize(value)]
@@ -105,7 +106,7 @@ export const actorOf = ({ agent, instance, binding, chain }: Principal): LogActo
 export function describe(action: Action) {
   return {
     protocol: action.protocol,
-    era: action.era,
+    ...(action.protocol === 'mcp' ? { era: action.era } : {}),
     server: action.server,
     method: action.method,
     ...(action.name === undefined ? {} : { name: action.name.slice(0, 500) }),

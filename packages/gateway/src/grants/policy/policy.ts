@@ -10,7 +10,7 @@ import { joinReads, readsOf } from './reads.ts'
 import type { PolicyRequest } from './request.ts'
 import { cedarAction, cedarInput, cedarRequest, Unrepresentable } from './request.ts'
 import type { InputType, PolicyTool } from './schema.ts'
-import { actionId, COMPLETION, cedarSchema, inputTypes, RESOURCE_READ } from './schema.ts'
+import { actionId, cedarSchema, FIXED_ACTIONS, inputTypes } from './schema.ts'
 import { giveSlot, takeSlot } from './slots.ts'
 import { validatePolicies } from './validate.ts'
 
@@ -64,8 +64,7 @@ export class PolicyEngine {
     const add = (action: string, kind: keyof typeof SLICE_GROUPS, types: ReadonlyMap<string, InputType>) =>
       this.#slices.set(action, slice(action, kind, live, types))
     for (const tool of input.tools) add(actionId(tool), tool.kind, inputTypes(tool.inputSchema))
-    add(RESOURCE_READ, 'other', new Map())
-    add(COMPLETION, 'other', new Map())
+    for (const action of FIXED_ACTIONS.keys()) add(action, 'other', new Map())
   }
 
   decide(request: PolicyRequest): Decision {

@@ -4,7 +4,7 @@ import type { Json } from '../../model/json.ts'
 import type { Principal } from '../../model/principal.ts'
 import type { Task } from '../../model/task.ts'
 import type { InputType } from './schema.ts'
-import { actionId, COMPLETION, RESOURCE_READ } from './schema.ts'
+import { actionId, COMPLETION, MODEL_CALL, RESOURCE_READ } from './schema.ts'
 
 /** Everything a policy may look at. */
 export interface PolicyRequest {
@@ -48,6 +48,7 @@ export class Unrepresentable extends Error {
 export function cedarAction(action: PolicyRequest['action']): string {
   if (action.kind === 'resource') return RESOURCE_READ
   if (action.kind === 'complete') return COMPLETION
+  if (action.kind === 'model') return MODEL_CALL
   return actionId({
     server: action.server,
     kind: action.kind === 'prompt' ? 'prompt' : 'tool',
@@ -55,13 +56,14 @@ export function cedarAction(action: PolicyRequest['action']): string {
   })
 }
 
-/** The inputs that the policies read, as Cedar values; the URI of a resource always. An input that is null is absent. @throws Unrepresentable */
+/** The inputs that the policies read, as Cedar values; the URI of a resource and the name of a model always. An input that is null is absent. @throws Unrepresentable */
 export function cedarInput(
   action: PolicyRequest['action'],
   types: ReadonlyMap<string, InputType>,
   reads: ReadonlySet<string> | 'all',
 ): Record<string, CedarValueJson> {
   if (action.kind === 'resource') return { uri: cedarValue('uri', action.name ?? '', 'string') }
+  if (action.kind === 'model') return { model: cedarValue('model', action.name ?? '', 'string') }
   const input: Record<string, CedarValueJson> = {}
   const args = action.args ?? {}
   for (const [name, type] of types) {

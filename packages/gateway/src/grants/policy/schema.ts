@@ -15,6 +15,18 @@ export type InputType = 'string' | 'long' | 'boolean' | 'decimal' | 'strings'
 
 export const RESOURCE_READ = 'resource.read'
 export const COMPLETION = 'completion'
+/** Asking a model; `context.input.model` says which, the resource whose. */
+export const MODEL_CALL = 'model.call'
+
+/** The actions that are no definition of a server, with the inputs that policies can read of them. */
+export const FIXED_ACTIONS: ReadonlyMap<string, ReadonlyMap<string, InputType>> = new Map<
+  string,
+  ReadonlyMap<string, InputType>
+>([
+  [RESOURCE_READ, new Map([['uri', 'string']])],
+  [COMPLETION, new Map()],
+  [MODEL_CALL, new Map([['model', 'string']])],
+])
 
 /** Action groups: `call` holds everything, the others what they say. */
 export const GROUPS: ReadonlySet<string> = new Set(['call', 'tool', 'prompt'])
@@ -101,6 +113,7 @@ export function cedarSchema(tools: readonly PolicyTool[]): SchemaJson<string> {
     prompt: { memberOf: [{ id: 'call' }] },
     [RESOURCE_READ]: action('call', { uri: text }),
     [COMPLETION]: action('call', {}),
+    [MODEL_CALL]: action('call', { model: text }),
   }
   for (const tool of tools) {
     const input = [...inputTypes(tool.inputSchema)].map(([name, type]) => [

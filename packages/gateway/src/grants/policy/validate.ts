@@ -4,7 +4,7 @@ import type { ParsedPolicy } from './parse.ts'
 import { actionsOf, describe, PoliciesInvalid } from './parse.ts'
 import { readsOf } from './reads.ts'
 import type { InputType, PolicyTool } from './schema.ts'
-import { actionId, COMPLETION, cedarSchema, GROUPS, inputTypes, RESOURCE_READ } from './schema.ts'
+import { actionId, cedarSchema, FIXED_ACTIONS, GROUPS, inputTypes } from './schema.ts'
 
 export interface Validated {
   /** Policies that can match, their scope reduced to actions that exist. */
@@ -20,10 +20,7 @@ export interface Validated {
  * @throws PoliciesInvalid
  */
 export function validatePolicies(policies: readonly ParsedPolicy[], tools: readonly PolicyTool[]): Validated {
-  const inputs = new Map<string, ReadonlyMap<string, InputType>>([
-    [RESOURCE_READ, new Map([['uri', 'string']])],
-    [COMPLETION, new Map()],
-  ])
+  const inputs = new Map(FIXED_ACTIONS)
   for (const tool of tools) inputs.set(actionId(tool), inputTypes(tool.inputSchema))
   const isKnown = (id: string) => inputs.has(id) || GROUPS.has(id)
 
@@ -56,7 +53,7 @@ export function validatePolicies(policies: readonly ParsedPolicy[], tools: reado
 
 /** An action without a slash is a group or a fixed name, so one that is not there is a typo, not a tool still to come. */
 function unknownGroups(policy: ParsedPolicy): string[] {
-  const fixed = [...GROUPS, RESOURCE_READ, COMPLETION]
+  const fixed = [...GROUPS, ...FIXED_ACTIONS.keys()]
   return (actionsOf(policy.json) ?? [])
     .filter((id) => !id.includes('/') && !fixed.includes(id))
     .map(

@@ -60,7 +60,7 @@ export function authorizationDetails(issuer: string, task: Task, grant: Grant): 
     },
     ...grant.details.map((detail) => ({
       type: GRANT_DETAIL,
-      locations: [`${issuer}/mcp/${detail.server}`],
+      locations: [`${issuer}/${detail.kind === 'model' ? 'llm' : 'mcp'}/${detail.server}`],
       ...detail,
     })),
   ]
@@ -85,7 +85,7 @@ export const GrantDetails = z
     z.strictObject({
       type: z.literal(GRANT_DETAIL),
       locations: z.array(z.string()).max(1).optional(),
-      kind: z.enum(['tool', 'prompt', 'resource']),
+      kind: z.enum(['tool', 'prompt', 'resource', 'model']),
       server: z.string().min(1).max(40),
       name: z.string().min(1).max(500),
       constraints: z.record(z.string().max(200), ConstraintShape).default({}),

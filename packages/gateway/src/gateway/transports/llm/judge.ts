@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { parseStrictText } from '../../../lib/strict-json.ts'
 import type { Json } from '../../../model/json.ts'
+import type { Reason } from '../../../model/reasons.ts'
 import type { CallVerdict, ToolCall } from './codec.ts'
 
 /** JSON that is edited in place; it was parsed here and nobody else holds it. */
@@ -9,7 +10,7 @@ export type TreeObject = Record<string, Tree>
 
 /**
  * Reads one text in pieces and gives back what may leave, holding what may still become a match.
- * MUST give the same text in sum, however the pieces are cut. MAY throw AnswerStopped. MUST bound what it holds.
+ * MUST give the same text in sum, however the pieces are cut. MAY throw AnswerStopped, or a Refusal that says why. MUST bound what it holds.
  */
 export interface TextGate {
   push(text: string): string
@@ -26,9 +27,12 @@ export interface Hooks {
 export class AnswerStopped extends Error {
   override name = 'AnswerStopped'
   readonly code: 'unreadable' | 'too-large' | 'content'
-  constructor(code: 'unreadable' | 'too-large' | 'content', message: string) {
+  /** What the gateway holds against it; undefined where the provider broke its own protocol. */
+  readonly reason: Reason | undefined
+  constructor(code: 'unreadable' | 'too-large' | 'content', message: string, reason?: Reason) {
     super(message)
     this.code = code
+    this.reason = reason
   }
 }
 

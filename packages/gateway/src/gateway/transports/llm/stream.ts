@@ -54,7 +54,7 @@ export function streamFilter(codec: Codec, hooks: Hooks): StreamFilter {
       const known = asStop(error)
       stopped = known ?? new AnswerStopped('content', 'it could not be inspected')
       if (!known) throw error
-      out.push(codec.errorEvent(stopped.code, stopped.message))
+      out.push(codec.errorEvent(stopped.reason?.code ?? stopped.code, stopped.message))
     }
     return out.map((block) => `${block}\n\n`).join('')
   }
@@ -86,7 +86,11 @@ export function streamFilter(codec: Codec, hooks: Hooks): StreamFilter {
 /** Filters an answer that comes as one JSON text; unchanged, it is the same text. @throws AnswerStopped */
 export async function filterAnswer(codec: Codec, text: string, hooks: Hooks): Promise<string> {
   const body = parsed(text)
-  return (await codec.settle(body, new Judge(hooks))) ? JSON.stringify(body) : text
+  try {
+    return (await codec.settle(body, new Judge(hooks))) ? JSON.stringify(body) : text
+  } catch (error) {
+    throw asStop(error) ?? error
+  }
 }
 
 function parsed(text: string): TreeObject {
@@ -103,6 +107,7 @@ function parsed(text: string): TreeObject {
 
 function asStop(error: unknown): AnswerStopped | undefined {
   if (error instanceof AnswerStopped) return error
+  if (error instanceof Refusal) return new AnswerStopped('content', error.message, error.reason)
   if (error instanceof SseTooLarge) return new AnswerStopped('too-large', 'an event is too large')
   return undefined
 }
