@@ -1,9 +1,11 @@
 import Anthropic from '@anthropic-ai/sdk'
+import type { GenerateContentResponse } from '@google/genai'
 import { GoogleGenAI } from '@google/genai'
 import OpenAI from 'openai'
 import { Agent } from '../../packages/agent/src/index.ts'
 import type { GuardedGateway } from '../support/gateway.ts'
 import { startGuarded } from '../support/gateway.ts'
+import type { Api } from '../support/model-server.ts'
 import { ModelServer } from '../support/model-server.ts'
 import { ToolServer } from '../support/tool-server.ts'
 
@@ -29,7 +31,7 @@ export interface Clients {
   readonly google: GoogleGenAI
 }
 
-export async function startModels(more: object = {}, settings: object = {}): Promise<Guarded> {
+export async function startModels(more: object = {}): Promise<Guarded> {
   const models = await ModelServer.start()
   const tools = await ToolServer.start()
   tools.tools.push({
@@ -49,7 +51,13 @@ export async function startModels(more: object = {}, settings: object = {}): Pro
           models: ['m', 'other'],
           local_tools: ['think'],
           timeout: '3s',
-          ...settings,
+        },
+        loose: {
+          apis: ['openai-responses'],
+          url: `${models.url}/v1`,
+          headers: { Authorization: { env: 'LOOSE_KEY' } },
+          models: ['*'],
+          provider_tools: 'remove',
         },
       },
       tasks: {
@@ -57,14 +65,14 @@ export async function startModels(more: object = {}, settings: object = {}): Pro
           purpose: 'Test',
           agents: ['*'],
           tools: { 'files/echo': {}, 'files/send': { to: { prefix: 'desk@' } } },
-          models: ['lab/m'],
+          models: ['lab/m', 'loose'],
         },
         mute: { purpose: 'Test', agents: ['*'], tools: { 'files/echo': {} } },
         small: { purpose: 'Test', agents: ['*'], models: ['lab'], budget: { calls: 1 } },
       },
       ...more,
     },
-    { LAB_KEY: KEY },
+    { LAB_KEY: KEY, LOOSE_KEY: 'Bearer loose-key-0815' },
   )
   await gateway.approveAll('files')
   const agent = new Agent({ stateDir: await gateway.enrol('bot') })
@@ -87,6 +95,72 @@ export async function startModels(more: object = {}, settings: object = {}): Pro
     },
   }
 }
+
+/** What an SDK understood of one answer. */
+export interface Understood {
+  readonly text: string
+  readonly calls: readonly (readonly [name: string, args: unknown])[]
+}
+
+/** Asks in one of the ways, with the SDK for it. */
+export async function ask(
+  { openai, anthropic, google }: Clients,
+  api: Api,
+  streamed: boolean,
+  { content = 'ask', model = 'm' }: { content?: string; model?: string } = {},
+): Promise<Understood> {
+  const messages = [{ role: 'user' as const, content }]
+  if (api === 'openai-chat') {
+    const { choices } = streamed
+      ? await openai.chat.completions.stream({ model, messages }).finalChatCompletion()
+      : await openai.chat.completions.create({ model, messages })
+    const { message } = choices[0] as (typeof choices)[number]
+    const calls = (message.tool_calls ?? []).flatMap((call) =>
+      call.type === 'function' ? [[call.function.name, JSON.parse(call.function.arguments)] as const] : [],
+    )
+    return { text: message.content ?? '', calls }
+  }
+  if (api === 'openai-responses') {
+    const { output, output_text } = streamed
+      ? await openai.responses.stream({ model, input: content }).finalResponse()
+      : await openai.responses.create({ model, input: content })
+    const calls = output.flatMap((item) =>
+      item.type === 'function_call' ? [[item.name, JSON.parse(item.arguments)] as const] : [],
+    )
+    return { text: output_text, calls }
+  }
+  if (api === 'anthropic-messages') {
+    const request = { model, max_tokens: 9, messages }
+    const message = streamed
+      ? await anthropic.messages.stream(request).finalMessage()
+      : await anthropic.messages.create(request)
+    return {
+      text: message.content.map((block) => (block.type === 'text' ? block.text : '')).join(''),
+      calls: message.content.flatMap((block) =>
+        block.type === 'tool_use' ? [[block.name, block.input] as const] : [],
+      ),
+    }
+  }
+  const request = { model, contents: content }
+  const chunks: GenerateContentResponse[] = []
+  if (streamed)
+    for await (const chunk of await google.models.generateContentStream(request)) chunks.push(chunk)
+  else chunks.push(await google.models.generateContent(request))
+  const parts = chunks.flatMap((chunk) => chunk.candidates?.[0]?.content?.parts ?? [])
+  return {
+    text: parts.map((part) => part.text ?? '').join(''),
+    calls: parts.flatMap(({ functionCall }) =>
+      functionCall ? [[functionCall.name ?? '', functionCall.args] as const] : [],
+    ),
+  }
+}
+
+export const WAYS = (['openai-chat', 'openai-responses', 'anthropic-messages', 'gemini'] as const).flatMap(
+  (api) => [
+    { api, streamed: false, name: api },
+    { api, streamed: true, name: `${api}, streamed` },
+  ],
+)
 
 function clientsOf(gateway: string, agent: Agent, task: string): Clients {
   const fetch = ((input: string | URL, init?: RequestInit) =>

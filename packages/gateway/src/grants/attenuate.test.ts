@@ -135,7 +135,7 @@ test('an address in other clothes is not in the block', () => {
 })
 
 const detail: fc.Arbitrary<GrantDetail> = fc.record({
-  kind: fc.constantFrom('tool' as const, 'resource' as const),
+  kind: fc.constantFrom('tool' as const, 'resource' as const, 'model' as const),
   server: fc.constantFrom('s', 't'),
   name: fc.constantFrom('*', 'a', 'b', 'file:///data/*', 'file:///data/x', 'file:///data/../etc', 'b*'),
   constraints: fc.dictionary(fc.constantFrom('p', 'q'), constraint, { maxKeys: 2 }),
@@ -157,7 +157,7 @@ const action: fc.Arbitrary<Action> = fc.record({
   era: fc.constant('legacy' as const),
   server: fc.constantFrom('s', 't', 'u'),
   method: fc.constant('x'),
-  kind: fc.constantFrom('tool' as const, 'resource' as const),
+  kind: fc.constantFrom('tool' as const, 'resource' as const, 'model' as const),
   name: fc.constantFrom(
     'a',
     'b',

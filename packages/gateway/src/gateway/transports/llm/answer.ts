@@ -48,6 +48,8 @@ export class Answer {
     try {
       response = await ask()
       this.#isAnswering = true
+      // It reports its own destruction, also when nobody reads it any more.
+      response.body.on('error', () => {})
       return await this.#received(response)
     } catch (error) {
       return this.#broken(error)
