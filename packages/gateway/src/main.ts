@@ -334,6 +334,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
         placement: plane.placement,
         engine: plane.engine(),
         views: (server) => registry.view(server),
+        isProvider: (server) => Object.hasOwn(now.config.models, server),
       })
     },
     onBug,

@@ -155,3 +155,26 @@ test('settings that wait for the next start are named', () => {
   const next = load('version: 1\nworkers: 3\nlimits: { rate: 5, in_flight: 3 }\n').config
   assert.deepEqual(waitingForStart(before, next), ['workers', 'limits.rate'])
 })
+
+test('a provider of models has a name of its own, a place of its own, and grants name what it may be asked for', () => {
+  const text = `version: 1
+servers: { files: { url: "http://127.0.0.1:1/mcp" } }
+models:
+  files: { apis: [gemini], url: "http://127.0.0.1:1", models: [m] }
+  lab: { apis: [openai-chat], url: "http://127.0.0.1:1", models: [m], key: { lease: token } }
+segments: { a: { servers: [lab], models: [nobody] } }
+tasks:
+  t: { purpose: Test, agents: ["*"], models: [lab, lab/m, lab/other, files2/x] }
+`
+  assert.deepEqual(
+    problemsOf(text).map((problem) => problem.replace(/^[\d:]+ +/, '')),
+    [
+      'segments.a.servers.0: there is no server `lab`',
+      'segments.a.models.0: there is no provider `nobody`',
+      'models.files: a server has this name already',
+      'models.lab.key: a `lease` needs a `credential` that it is a part of',
+      'tasks.t.models.2: it is not under `models.lab.models`',
+      'tasks.t.models.3: there is no provider `files2`',
+    ],
+  )
+})

@@ -47,11 +47,14 @@ export interface ExplainDeps {
   readonly agent: { readonly id: string; readonly name: string; readonly sponsor: string }
   readonly templateName: string
   readonly template: TaskTemplate | undefined
+  /** `server/tool`, `server/prompt:name`, or `provider/model`. */
   readonly tool: string
   readonly args: JsonObject
   readonly placement: Placement
   readonly engine: PolicyEngine
   views(server: string): ReadonlyMap<string, ToolView>
+  /** A provider of models. */
+  isProvider(server: string): boolean
 }
 
 /** Runs the deciding stages 4 to 8 on a call that is not made, all of them, so that a person sees everything that stands against it. */
@@ -59,17 +62,18 @@ export function explainCall(d: ExplainDeps): Explanation {
   const at = d.tool.indexOf('/')
   if (at <= 0) refuse('REQUEST_MALFORMED', { detail: 'name the call as server/tool' })
   const server = d.tool.slice(0, at)
-  const prompt = d.tool.slice(at + 1).startsWith('prompt:')
+  const isModel = d.isProvider(server)
+  const prompt = !isModel && d.tool.slice(at + 1).startsWith('prompt:')
   const kind = prompt ? 'prompt' : 'tool'
   const name = d.tool.slice(at + (prompt ? 8 : 1))
   const action: Action = {
-    protocol: 'mcp',
-    era: 'legacy',
+    protocol: isModel ? 'llm' : 'mcp',
+    era: isModel ? 'modern' : 'legacy',
     server,
     method: prompt ? 'prompts/get' : 'tools/call',
-    kind,
+    kind: isModel ? 'model' : kind,
     name,
-    args: d.args,
+    args: isModel ? undefined : d.args,
     params: undefined,
     contentDigest: '',
     bytes: 0,
@@ -94,7 +98,7 @@ export function explainCall(d: ExplainDeps): Explanation {
         },
   )
   step('segment', d.placement.route(d.agent.name, server))
-  step('tool', check(d.views(server), server, kind, name, d.args))
+  if (!isModel) step('tool', check(d.views(server), server, kind, name, d.args))
   const task: Task = {
     id: 'explain',
     agent: d.agent.id,

@@ -251,3 +251,17 @@ test('two requests that differ in anything a policy may read are not taken for t
   assert.equal(codeOf(engine, request('write')), 'POLICY_NOT_PERMITTED')
   assert.equal(codeOf(engine, request('write', { path: '/a' })), 'ok')
 })
+
+test('policies speak of models: which one, and whose', () => {
+  const engine = engineOf(`
+    permit (principal, action in Action::"call", resource);
+    forbid (principal, action == Action::"model.call", resource == Server::"lab") when { context.input.model like "big*" };
+  `)
+  const asked = (server: string, name: string) =>
+    codeOf(engine, request(name, {}, { server, kind: 'model', args: undefined }))
+  assert.deepEqual(
+    [asked('lab', 'small'), asked('lab', 'big-1'), asked('other', 'big-1')],
+    ['ok', 'POLICY_FORBIDDEN', 'ok'],
+  )
+  engine.dispose()
+})

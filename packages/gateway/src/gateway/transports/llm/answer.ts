@@ -186,7 +186,7 @@ const mediaType = (value: string | string[] | undefined): string =>
 
 /** Errors of sockets and of the HTTP client have a code; a bug has none. */
 const isOfConnection = (error: unknown): boolean =>
-  error instanceof Error && typeof (error as NodeJS.ErrnoException).code === 'string'
+  error instanceof Error && /^(?!ERR_INVALID)[A-Z]/.test(String((error as NodeJS.ErrnoException).code ?? ''))
 
 /** Undefined when it must not be shown, or is none that an SDK could read. */
 function plainError(text: string, scanner: Scanner): string | undefined {

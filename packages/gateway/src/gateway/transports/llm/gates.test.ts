@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createScanner } from '../../../firewall/scanner.ts'
+import { streamGates } from '../../../firewall/stream.ts'
+import { codecs } from './index.ts'
+import type { Hooks } from './judge.ts'
+import { filterAnswer, streamFilter } from './stream.ts'
+import { providers } from './testing.ts'
+
+const SECRET = 'Qm7-harbour-lamp-2291'
+const secrets = () => new Map([['lamp', SECRET]])
+const scanner = createScanner({ secrets })
+const hooks = (): Hooks => ({
+  gate: streamGates({ scanner, secrets, onFindings: () => {} }),
+  decide: () => ({ kind: 'pass' }),
+})
+
+async function filtered(api: string, chunks: readonly Uint8Array[]) {
+  const filter = streamFilter(codecs.find((codec) => codec.api === api)!, hooks())
+  let out = ''
+  for (const chunk of chunks) out += await filter.push(chunk)
+  out += await filter.end()
+  return { out, code: filter.stopped?.reason?.code }
+}
+
+for (const { api } of codecs) {
+  const texts = ['so it ', 'is Qm7', '-harb', 'our-lamp', '-2291 the', ' end']
+  test(`${api}: a secret in pieces ends the stream with its reason, and no beginning of it leaves`, async () => {
+    const { out, code } = await filtered(api, [Buffer.from(providers[api]({ texts, calls: [] }))])
+    assert.equal(code, 'CONTENT_SECRET')
+    assert.match(out, /CONTENT_SECRET/)
+    assert.doesNotMatch(out, /Qm7|harb/)
+    assert.match(out, /so it /)
+  })
+
+  test(`${api}: verdict and output are the same wherever the bytes are cut`, async () => {
+    const bytes = Buffer.from(providers[api]({ texts, calls: [{ name: 'read', json: ['{}'] }] }))
+    const whole = await filtered(api, [bytes])
+    for (let at = 1; at < bytes.length; at += 3)
+      assert.deepEqual(await filtered(api, [bytes.subarray(0, at), bytes.subarray(at)]), whole)
+  })
+}
+
+test('a whole answer with a secret in it is refused with the reason', async () => {
+  const [chat] = codecs
+  const body = { choices: [{ index: 0, message: { role: 'assistant', content: `it is ${SECRET}` } }] }
+  await assert.rejects(filterAnswer(chat!, JSON.stringify(body), hooks()), {
+    reason: { code: 'CONTENT_SECRET', details: { secret: 'lamp' } },
+  })
+})
