@@ -8,7 +8,7 @@ export function policyCommand(): Command {
   policy
     .command('explain')
     .description('Say which rule would decide about a call that is not made, and what would allow it.')
-    .argument('<call>', 'server/tool or server/prompt:name')
+    .argument('<call>', 'server/tool, server/prompt:name or provider/model')
     .requiredOption('--agent <name>')
     .requiredOption('--task <template>')
     .option('--args <json>', 'arguments of the call', '{}')
