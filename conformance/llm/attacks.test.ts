@@ -70,7 +70,7 @@ for (const { api, streamed, name } of WAYS) {
       ['send', { to: 'desk@example.org' }],
       ['think', { about: 'it' }],
     ])
-    for (const code of ['GRANT_CONSTRAINT', 'TOOL_ARGUMENTS_INVALID', 'CALL_UNKNOWN'])
+    for (const code of ['GRANT_CONSTRAINT', 'TOOL_ARGUMENTS_INVALID', 'MODEL_CALL_UNKNOWN'])
       assert.match(text, new RegExp(code))
     // Recorded beside the answer, not before it.
     while (!(await entries('message.blocked')).some((line) => line.includes('files__wipe')))
@@ -201,7 +201,7 @@ test('a call that the provider made by itself is taken out of the answer', async
     return true
   }
   const { text } = await ask(clients, 'anthropic-messages', false)
-  assert.match(text, /CALL_PAST_GATEWAY/)
+  assert.match(text, /MODEL_CALL_PAST_GATEWAY/)
 })
 
 test('content that the provider would fetch, or that is kept there, is refused', async () => {

@@ -36,22 +36,22 @@ export const MODEL_REASONS = {
     'The provider {model} refuses the credential of this gateway.',
     'Have an operator check `models.{model}` in ostiary.yaml.',
   ],
-  CALL_UNKNOWN: [
+  MODEL_CALL_UNKNOWN: [
     403,
     'The model called {tool}, which is no tool of this task.',
     'Open a task that covers it; list what the agent does by itself under `models.{model}.local_tools` in ostiary.yaml.',
   ],
-  CALL_AMBIGUOUS: [
+  MODEL_CALL_AMBIGUOUS: [
     403,
     'The model called {tool}, which several servers of this task have.',
     'Offer it to the model as server__{tool}.',
   ],
-  CALL_UNREADABLE: [
+  MODEL_CALL_UNREADABLE: [
     403,
     'The arguments with which the model called {tool} can be read in more than one way.',
     'Ask the model again.',
   ],
-  CALL_PAST_GATEWAY: [
+  MODEL_CALL_PAST_GATEWAY: [
     403,
     'The answer holds a call of {tool}, which does not go through this gateway.',
     'Offer the model tools of registered servers, as functions.',

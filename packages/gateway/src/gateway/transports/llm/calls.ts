@@ -63,15 +63,15 @@ async function refusedCall(
   rules: CallRules,
 ): Promise<Reason | undefined> {
   const tool = plainName(call.name)
-  if (call.kind === 'provider' || call.kind === 'unknown') return reason('CALL_PAST_GATEWAY', { tool })
-  if (args === undefined) return reason('CALL_UNREADABLE', { tool })
+  if (call.kind === 'provider' || call.kind === 'unknown') return reason('MODEL_CALL_PAST_GATEWAY', { tool })
+  if (args === undefined) return reason('MODEL_CALL_UNREADABLE', { tool })
   if (rules.localTools.includes(call.name)) return undefined
   const found = await owners(call.name, rules)
   const [owner] = found
-  if (!owner) return reason('CALL_UNKNOWN', { tool, model: rules.provider })
-  if (found.length > 1) return reason('CALL_AMBIGUOUS', { tool })
+  if (!owner) return reason('MODEL_CALL_UNKNOWN', { tool, model: rules.provider })
+  if (found.length > 1) return reason('MODEL_CALL_AMBIGUOUS', { tool })
   const given = isObject(args) ? args : undefined
-  if (!given) return reason('CALL_UNREADABLE', { tool })
+  if (!given) return reason('MODEL_CALL_UNREADABLE', { tool })
   const { server, name } = owner
   return (
     check(await rules.tools(server), server, 'tool', name, given) ?? rules.grant.covers(callOf(owner, given))
