@@ -9,7 +9,7 @@ import { ask, KEY, startModels } from './guarded.ts'
 let guarded: Guarded
 
 before(async () => {
-  guarded = await startModels({ limits: { in_flight: 2, body: 65_536 } })
+  guarded = await startModels({ workers: 1, limits: { in_flight: 2, body: 65_536 } })
 })
 
 after(() => guarded?.[Symbol.asyncDispose]())

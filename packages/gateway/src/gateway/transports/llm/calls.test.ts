@@ -30,6 +30,9 @@ const shelves: Record<string, readonly ToolView[]> = {
     view('files', 'new', { status: 'proposed' }),
     view('files', 'moved', { seenDigest: 'other' }),
     view('files', 'a__b'),
+    view('files', 'notes.read'),
+    view('files', 'twice.as'),
+    view('files', 'twice/as'),
   ],
   mail: [view('mail', 'list'), view('mail', 'send')],
   away: [view('away', 'fetch')],
@@ -84,6 +87,13 @@ test('a tool is known by its own name where one server of the task has it, and b
   assert.equal(await decide({ name: 'mail__list' }), 'pass')
   assert.equal(await decide({ name: 'fetch' }), 'MODEL_CALL_UNKNOWN')
   assert.equal(await decide({ name: 'away__fetch' }), 'MODEL_CALL_UNKNOWN')
+})
+
+test('a tool whose name no function may have is known by the name that functions have', async () => {
+  assert.equal(await decide({ name: 'notes_read' }), 'pass')
+  assert.equal(await decide({ name: 'files__notes_read', args: { text: 5 } }), 'TOOL_ARGUMENTS_INVALID')
+  assert.equal(await decide({ name: 'twice_as' }), 'MODEL_CALL_AMBIGUOUS')
+  assert.equal(await decide({ name: 'files__twice.as' }), 'pass')
 })
 
 test('a tool that is not approved, or has changed since, is not called', async () => {

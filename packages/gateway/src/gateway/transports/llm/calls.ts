@@ -10,7 +10,7 @@ import { check } from '../../../registry/vetting.ts'
 import type { ToolView } from '../../../registry/views.ts'
 import type { MaybePromise } from '../../exchange.ts'
 import type { Owned } from '../mcp/aggregate.ts'
-import { splitName } from '../mcp/aggregate.ts'
+import { joinName } from '../mcp/aggregate.ts'
 import type { CallVerdict, ToolCall } from './codec.ts'
 import { readArguments } from './judge.ts'
 import { plainName } from './rules.ts'
@@ -78,17 +78,25 @@ async function refusedCall(
   )
 }
 
-/** Whose the tool is: the server in its name, as the common address of all servers shows it, or the one server of the task that has it. */
-async function owners(name: string, { grant, tools }: CallRules): Promise<readonly Owned[]> {
-  const split = splitName(name)
-  if (split && grant.allowsName('tool', split.server, split.name)) return [split]
-  const found: Owned[] = []
+/**
+ * Whose the tool is: by its own name, or with its server in front as the common address of all servers shows it; also as functions have to be
+ * called, which may hold fewer characters than names of tools.
+ */
+async function owners(called: string, { grant, tools }: CallRules): Promise<readonly Owned[]> {
+  const exact: Owned[] = []
+  const alike: Owned[] = []
   for (const server of grant.servers) {
-    if (!grant.allowsName('tool', server, name)) continue
-    if ((await tools(server)).has(`tool:${name}`)) found.push({ server, name })
+    for (const { kind, name } of (await tools(server)).values()) {
+      if (kind !== 'tool' || !grant.allowsName('tool', server, name)) continue
+      const names = [name, joinName(server, name)]
+      if (names.includes(called)) exact.push({ server, name })
+      else if (names.some((one) => asFunction(one) === called)) alike.push({ server, name })
+    }
   }
-  return found
+  return exact.length > 0 ? exact : alike
 }
+
+const asFunction = (name: string): string => name.replace(/[^A-Za-z0-9_-]/g, '_')
 
 const callOf = ({ server, name }: Owned, args: JsonObject): Action => ({
   protocol: 'mcp',

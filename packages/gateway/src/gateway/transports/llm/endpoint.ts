@@ -22,6 +22,18 @@ import { ask } from './providers.ts'
 import type { Arrived, Forwarded, Received } from './receive.ts'
 import { receive } from './receive.ts'
 
+/** One request, read. */
+interface Work {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly open: Open
+  /** As the proof names it. */
+  readonly path: string
+  readonly arrived: Arrived
+  readonly received: Received
+  readonly provider: Provider | undefined
+}
+
 /** `/llm/{provider}/…`: a provider's own inference endpoints, for its unmodified SDK. */
 export class LlmEndpoint {
   readonly #c: LlmContext
@@ -50,7 +62,8 @@ export class LlmEndpoint {
         headers: req.headers,
         body,
       }
-      await this.#serve(req, res, open, path, arrived, receive(arrived, known?.config), known)
+      const received = receive(arrived, known?.config)
+      await this.#serve({ req, res, open, path, arrived, received, provider: known })
     } catch (error) {
       if (!(error instanceof Refusal)) this.#c.onBug(error)
       const why = error instanceof Refusal ? error.reason : reason('INTERNAL')
@@ -66,15 +79,8 @@ export class LlmEndpoint {
     if (!(await this.#c.authority.resolveToken(presentedHash(authorization)))) refuse('TOKEN_INVALID')
   }
 
-  async #serve(
-    req: IncomingMessage,
-    res: ServerResponse,
-    open: Open,
-    path: string,
-    arrived: Arrived,
-    received: Received,
-    provider: Provider | undefined,
-  ): Promise<void> {
+  /** Runs the stages and, when all agree, forwards. */
+  async #serve({ req, res, open, path, arrived, received, provider }: Work): Promise<void> {
     const { action, turns, forwarded } = received
     const { headers, method, body } = arrived
     const exchange: Exchange = {
@@ -142,7 +148,15 @@ export class LlmEndpoint {
       headers: { 'ostiary-call': exchange.id },
     })
     try {
-      const outcome = await answer.deliver(() => ask(provider, forwarded, injection, exchange.signal))
+      const outcome = await answer.deliver(async () => {
+        // The key may be a newer one than the address.
+        if (this.#c.providers.get(provider.name) !== provider)
+          refuse('UPSTREAM_UNREACHABLE', {
+            server: provider.name,
+            detail: 'its configuration has just changed',
+          })
+        return await ask(provider, forwarded, injection, exchange.signal)
+      })
       this.#c.outcome(exchange, outcome)
     } catch (error) {
       this.#c.outcome(exchange, { result: 'failed', code: 'INTERNAL', bytes: 0 })

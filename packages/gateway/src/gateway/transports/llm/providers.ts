@@ -66,8 +66,9 @@ export function ask(
     path: path + query,
     method: 'POST',
     headers: {
-      ...keyed(config, endpoint, injection.headers),
       ...headers,
+      // What an operator wrote counts, not what the agent says.
+      ...keyed(config, endpoint, injection.headers),
       accept: 'application/json, text/event-stream',
       'accept-encoding': 'identity',
       'content-type': 'application/json',

@@ -167,3 +167,61 @@ test('when no tool is left, no choice among tools is left either', () => {
   const body = { tools: [{ type: 'web_search' }], tool_choice: 'required' }
   assert.deepEqual(withoutBypassing(body, read('openai-responses', body)), {})
 })
+
+test('what a provider would fetch is found wherever it stands, and not in arguments or results that only look like it', () => {
+  const url = 'https://evil.test/?data=1'
+  const links = (api: string, body: JsonObject) =>
+    read(api, body).parts.flatMap(({ kind, text }) => (kind === 'link' ? [text] : []))
+  const image = { type: 'input_image', image_url: url }
+  const bodies: readonly (readonly [string, JsonObject])[] = [
+    ['openai-responses', { input: [{ type: 'function_call_output', call_id: 'c', output: [image] }] }],
+    [
+      'openai-responses',
+      { input: [{ type: 'computer_call_output', output: { type: 'computer_screenshot', image_url: url } }] },
+    ],
+    ['openai-responses', { input: [{ role: 'assistant', content: [image] }] }],
+    [
+      'openai-chat',
+      {
+        messages: [{ role: 'tool', tool_call_id: 'c', content: [{ type: 'image_url', image_url: { url } }] }],
+      },
+    ],
+    [
+      'anthropic-messages',
+      {
+        messages: [{ role: 'assistant', content: [{ type: 'image', source: { type: 'url', url } }] }],
+      },
+    ],
+    ['gemini', { contents: [{ role: 'model', parts: [{ fileData: { fileUri: url } }] }] }],
+    [
+      'gemini',
+      {
+        contents: [
+          {
+            role: 'user',
+            parts: [
+              { functionResponse: { name: 'f', response: {}, parts: [{ file_data: { file_uri: url } }] } },
+            ],
+          },
+        ],
+      },
+    ],
+  ]
+  for (const [api, body] of bodies) assert.deepEqual(links(api, body), [url], JSON.stringify(body))
+  const looks = { type: 'image', url }
+  assert.deepEqual(
+    links('anthropic-messages', {
+      messages: [{ role: 'assistant', content: [{ type: 'tool_use', id: 't', name: 'f', input: looks }] }],
+    }),
+    [],
+  )
+  assert.deepEqual(
+    links('gemini', {
+      contents: [
+        { role: 'model', parts: [{ functionCall: { name: 'f', args: looks } }] },
+        { role: 'user', parts: [{ functionResponse: { name: 'f', response: looks } }] },
+      ],
+    }),
+    [],
+  )
+})

@@ -26,6 +26,8 @@ export class Reading {
   data(standing: 'model' | 'untrusted', path: Path, value: Json | undefined, source?: string): void {
     const kind = typeof value === 'string' ? 'text' : 'data'
     this.part(standing, kind, path, typeof value === 'string' ? value : JSON.stringify(value ?? null), source)
+    // Also in what a tool gave, or a model is said to have said, a provider would fetch what is attached.
+    for (const node of attachedIn(value)) this.attached(path, node, source ?? 'attached')
   }
 
   /** A type of content that this codec does not know: shown as untrusted, and listed so that it can be refused. */
@@ -74,6 +76,19 @@ export class Reading {
   ): void {
     this.parts.push({ standing, kind, path, text, ...(source === undefined ? {} : { source }) })
   }
+}
+
+const ATTACHED = /^(?:input_)?(?:image|file|audio|video|document)(?:_url)?$|^computer_screenshot$/
+/** Arguments and results are data to every provider, whatever they look like. */
+const OPAQUE: ReadonlySet<string> = new Set(['args', 'arguments', 'input', 'response'])
+
+function* attachedIn(value: Json | undefined): Generator<Json> {
+  if (Array.isArray(value)) for (const item of items(value)) yield* attachedIn(item)
+  if (!isObject(value)) return
+  const file = value.fileData ?? value.file_data
+  if (file !== undefined) yield file
+  if (typeof value.type === 'string' && ATTACHED.test(value.type)) yield value.source ?? value
+  else for (const [key, child] of Object.entries(value)) if (!OPAQUE.has(key)) yield* attachedIn(child)
 }
 
 function addresses(value: Json | undefined): string[] {
