@@ -49,7 +49,6 @@ export async function startModels(more: object = {}): Promise<Guarded> {
           url: models.url,
           key: { env: 'LAB_KEY' },
           models: ['m', 'other'],
-          local_tools: ['think'],
           timeout: '3s',
         },
         loose: {
@@ -66,6 +65,7 @@ export async function startModels(more: object = {}): Promise<Guarded> {
           agents: ['*'],
           tools: { 'files/echo': {}, 'files/send': { to: { prefix: 'desk@' } } },
           models: ['lab/m', 'loose'],
+          local_tools: ['think'],
         },
         mute: { purpose: 'Test', agents: ['*'], tools: { 'files/echo': {} } },
         small: { purpose: 'Test', agents: ['*'], models: ['lab'], budget: { calls: 1 } },

@@ -15,7 +15,8 @@ export const KEY_HEADERS: Record<ModelApi, (key: string) => readonly [name: stri
   gemini: (key) => ['x-goog-api-key', key],
 }
 
-const ToolName = z.string().regex(/^[\w.:/-]{1,128}$/, 'write the name as the model calls it')
+/** A function that an agent carries out by itself, as the model calls it. */
+export const LocalTool = z.string().regex(/^[\w.:/-]{1,128}$/, 'write the name as the model calls it')
 
 /** A provider of models. Its name is one of the names of servers, so that segments, locks and policies speak of both alike. */
 export const ModelSchema = z.strictObject({
@@ -36,12 +37,6 @@ export const ModelSchema = z.strictObject({
     .array(z.string().min(1).max(200))
     .min(1)
     .describe('Models that may be asked for, as the provider names them; `*` for all.'),
-  local_tools: z
-    .array(ToolName)
-    .default([])
-    .describe(
-      'Functions that a model may call though no registered server has them, because the agent does them by itself. None by default: what is done past the gateway is not guarded.',
-    ),
   provider_tools: z
     .enum(['refuse', 'remove'])
     .default('refuse')

@@ -4,7 +4,7 @@ import { Duration, Name, SecretRef, Value } from './fields.ts'
 import { FlowSchema } from './flow-schema.ts'
 import { InteractiveSchema } from './interactive-schema.ts'
 import { LabelsSchema } from './label-schema.ts'
-import { ModelSchema } from './model-schema.ts'
+import { LocalTool, ModelSchema } from './model-schema.ts'
 import { PeopleSchema } from './people-schema.ts'
 import { SignalsSchema } from './signals-schema.ts'
 import { TrustSchema } from './trust-schema.ts'
@@ -109,6 +109,12 @@ export const TaskTemplateSchema = z.strictObject({
     .array(z.string().regex(/^[a-z0-9-]+(\/.+)?$/, 'write a provider, or provider/model'))
     .default([])
     .describe('`provider` (every model it may be asked for) or `provider/model`.'),
+  local_tools: z
+    .array(LocalTool)
+    .default([])
+    .describe(
+      'Functions that a model may call though no server of the task has them, because the agent carries them out by itself. None by default: what is done past the gateway is not guarded.',
+    ),
   budget: z
     .strictObject({
       calls: z.number().int().positive().optional(),

@@ -147,6 +147,7 @@ const grant: fc.Arbitrary<Grant> = fc.record({
   budget: fc.record({ calls: fc.nat(5), bytes: fc.nat(5) }, { requiredKeys: [] }),
   subjectArguments: fc.subarray(['p', 'q']),
   costs: fc.dictionary(fc.constantFrom('s/a', 's/b'), fc.nat(3), { maxKeys: 2 }),
+  localTools: fc.subarray(['think', 'bash']),
   delegable: fc.nat(3),
   delegates: fc.subarray(['bot', 'sub', '*']),
   parent: fc.constant(undefined),
@@ -186,6 +187,7 @@ test('a grant inside another never covers a call that the other does not', () =>
       const child = { ...made, subjectArguments, costs, delegates, delegable: 0 }
       if (!isSubset(child, parent)) return
       inside++
+      assert.ok(child.localTools?.every((name) => parent.localTools?.includes(name)))
       const [own, wider] = [compileGrant(child), compileGrant(parent)]
       for (const call of calls) {
         if (own.covers(call) === undefined)

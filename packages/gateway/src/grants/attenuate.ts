@@ -18,6 +18,8 @@ export function widens(child: Bounds, parent: Bounds): string | undefined {
   if (child.delegable > Math.max(0, parent.delegable - 1)) return 'it could be handed on further'
   if (!parent.delegates.includes('*') && !child.delegates.every((name) => parent.delegates.includes(name)))
     return 'it could be handed to others'
+  if (!(child.localTools ?? []).every((name) => parent.localTools?.includes(name)))
+    return 'it could do more by itself'
   if (!parent.subjectArguments.every((name) => child.subjectArguments.includes(name)))
     return 'it would count fewer subjects'
   const cheaper = Object.entries(parent.costs).some(([tool, cost]) => (child.costs[tool] ?? 0) < cost)

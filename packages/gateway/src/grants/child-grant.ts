@@ -34,6 +34,7 @@ export function childGrant(
     budget: { ...remaining, ...given(request.budget) },
     subjectArguments: parent.subjectArguments,
     costs: parent.costs,
+    ...(parent.localTools === undefined ? {} : { localTools: parent.localTools }),
     delegable: request.delegable ?? 0,
     delegates: parent.delegates,
     parent: parent.id,

@@ -3,7 +3,7 @@ import type { Budget, Grant, GrantDetail } from '../model/grant.ts'
 import type { Task, TaskEnd } from '../model/task.ts'
 import type { GrantRow, TaskRow } from '../store/schema.ts'
 
-type Terms = Pick<Grant, 'subjectArguments' | 'costs' | 'delegates' | 'added'>
+type Terms = Pick<Grant, 'subjectArguments' | 'costs' | 'localTools' | 'delegates' | 'added'>
 
 export const taskOf = (row: TaskRow): Task => ({
   id: row.id,
@@ -57,7 +57,7 @@ export const grantOf = (row: GrantRow): Grant => ({
 })
 
 export const grantRow = (grant: Grant): GrantRow => {
-  const { subjectArguments, costs, delegates, added } = grant
+  const { subjectArguments, costs, localTools, delegates, added } = grant
   return {
     id: grant.id,
     task_id: grant.task,
@@ -68,6 +68,7 @@ export const grantRow = (grant: Grant): GrantRow => {
       subjectArguments,
       costs,
       delegates,
+      ...(localTools?.length ? { localTools } : {}),
       ...(added === undefined ? {} : { added }),
     } satisfies Terms),
     delegable: grant.delegable,

@@ -77,7 +77,7 @@ export function templateProblems(templates: Templates): { path: readonly Propert
 /** The terms of a template's grant beside what it allows. */
 export function termsOf(
   template: TaskTemplate,
-): Pick<Grant, 'budget' | 'subjectArguments' | 'costs' | 'delegable' | 'delegates'> {
+): Pick<Grant, 'budget' | 'subjectArguments' | 'costs' | 'localTools' | 'delegable' | 'delegates'> {
   return {
     budget: Object.fromEntries(
       DIMENSIONS.flatMap((dimension) => {
@@ -87,6 +87,7 @@ export function termsOf(
     ),
     subjectArguments: template.subject_arguments,
     costs: template.costs,
+    localTools: template.local_tools,
     delegable: template.delegate?.depth ?? 0,
     delegates: template.delegate?.to ?? [],
   }
@@ -110,6 +111,7 @@ export function widened(
     budget,
     subjectArguments,
     costs,
+    localTools,
     delegable,
     delegates,
     parent,
@@ -127,6 +129,7 @@ export function widened(
     budget: sum(budget, more.budget),
     subjectArguments: [...new Set([...subjectArguments, ...more.subjectArguments])],
     costs: { ...more.costs, ...costs },
+    localTools: [...new Set([...(localTools ?? []), ...(more.localTools ?? [])])],
     delegable,
     delegates,
     parent,

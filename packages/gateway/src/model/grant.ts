@@ -56,6 +56,8 @@ export interface Grant {
   readonly subjectArguments: readonly string[]
   /** Cost of one call by `server/tool` or `provider/model`; others cost nothing. */
   readonly costs: Readonly<Record<string, number>>
+  /** Functions a model may call that the agent carries out by itself; none unless named. */
+  readonly localTools?: readonly string[]
   /** How many links may hang below this grant; 0 when it may not be delegated. */
   readonly delegable: number
   /** Agents it may be delegated to, by name. */

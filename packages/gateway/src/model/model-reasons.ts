@@ -39,7 +39,7 @@ export const MODEL_REASONS = {
   MODEL_CALL_UNKNOWN: [
     403,
     'The model called {tool}, which is no tool of this task.',
-    'Open a task that covers it; list what the agent does by itself under `models.{model}.local_tools` in ostiary.yaml.',
+    'Open a task that covers it; what the agent does by itself stands under `local_tools` of the template.',
   ],
   MODEL_CALL_AMBIGUOUS: [
     403,

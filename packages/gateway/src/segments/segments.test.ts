@@ -8,7 +8,6 @@ const MODEL: Config['models'][string] = {
   url: 'https://models.example',
   headers: {},
   models: ['*'],
-  local_tools: [],
   provider_tools: 'refuse',
   timeout: '300s',
 }

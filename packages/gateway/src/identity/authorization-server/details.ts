@@ -55,6 +55,7 @@ export function authorizationDetails(issuer: string, task: Task, grant: Grant): 
       vouched: task.vouched,
       ...(task.subject === undefined ? {} : { subject: task.subject }),
       budget: grant.budget,
+      ...(grant.localTools?.length ? { local_tools: grant.localTools } : {}),
       ...(grant.delegable > 0 ? { delegable: { max_depth: grant.delegable, to: grant.delegates } } : {}),
       expires_at: Math.floor(grant.expiresAt / 1000),
     },

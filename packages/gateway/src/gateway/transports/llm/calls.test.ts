@@ -54,6 +54,7 @@ const grant = compileGrant({
   budget: {},
   subjectArguments: [],
   costs: {},
+  localTools: ['think'],
   delegable: 0,
   delegates: [],
   parent: undefined,
@@ -63,9 +64,7 @@ const grant = compileGrant({
 async function decide(change: Partial<ToolCall>): Promise<string> {
   const codes: string[] = []
   const verdict = await decider({
-    provider: 'lab',
     grant,
-    localTools: ['think'],
     scanner,
     tools: (server) => new Map((shelves[server] ?? []).map((one) => [`tool:${one.name}`, one])),
     onFindings: () => {},

@@ -16,10 +16,7 @@ import { readArguments } from './judge.ts'
 import { plainName } from './rules.ts'
 
 export interface CallRules {
-  readonly provider: string
   readonly grant: CompiledGrant
-  /** What the agent does by itself. */
-  readonly localTools: readonly string[]
   readonly scanner: Scanner
   tools(server: string): MaybePromise<ReadonlyMap<string, ToolView>>
   onFindings(findings: readonly Found[]): void
@@ -65,10 +62,10 @@ async function refusedCall(
   const tool = plainName(call.name)
   if (call.kind === 'provider' || call.kind === 'unknown') return reason('MODEL_CALL_PAST_GATEWAY', { tool })
   if (args === undefined) return reason('MODEL_CALL_UNREADABLE', { tool })
-  if (rules.localTools.includes(call.name)) return undefined
+  if (rules.grant.localTools?.includes(call.name)) return undefined
   const found = await owners(call.name, rules)
   const [owner] = found
-  if (!owner) return reason('MODEL_CALL_UNKNOWN', { tool, model: rules.provider })
+  if (!owner) return reason('MODEL_CALL_UNKNOWN', { tool })
   if (found.length > 1) return reason('MODEL_CALL_AMBIGUOUS', { tool })
   const given = isObject(args) ? args : undefined
   if (!given) return reason('MODEL_CALL_UNREADABLE', { tool })

@@ -132,9 +132,7 @@ export class LlmEndpoint {
       hooks: {
         gate: this.#c.gates(onFindings),
         decide: decider({
-          provider: provider.name,
           grant,
-          localTools: provider.config.local_tools,
           scanner,
           tools: (server) => authority.tools(server),
           onFindings,

@@ -10,7 +10,6 @@ const config: ModelConfig = {
   url: 'https://models.example',
   headers: {},
   models: ['m'],
-  local_tools: [],
   provider_tools: 'refuse',
   timeout: '300s',
 }
