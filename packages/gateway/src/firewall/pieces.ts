@@ -2,21 +2,23 @@
 const UNSPACED = /[\u2e80-\u303f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3]/
 const SPACE = /\s/
 
-/** One letter, or nothing but what stands between letters that are written apart: `s e c r e t`. */
-const LETTER = /^[._*-]*[A-Za-z0-9]?[._*-]*$/
-/** `73 65 63`, `0x73, 0x65`. */
-const HEX = /^(?:(?:0x|\\x)?[0-9a-fA-F]{2}[:,-]{0,2})+$/
-/** A line of wrapped base64. */
-const LINE = /^[A-Za-z0-9+/_-]{40,}$/
-
 /** Whether a value can be more than one piece. */
 export const isApart = (value: string): boolean => SPACE.test(value) || UNSPACED.test(value)
 
-const goesOn = (word: string): boolean => LETTER.test(word) || HEX.test(word) || LINE.test(word)
+/** The end of a word of prose. No letter by itself, also behind one of another script, no pair of digits, no escape or entity of one character ends so. */
+const WORD = /(?:[A-Za-z]{3}|[\p{L}\p{M}]{2}(?![A-Za-z])[\p{L}\p{M}])[.,;:!?)\]}"'’”»…*_`-]{0,4}$/u
+/** A line of wrapped base64 may end so and go on. */
+const LINE = /[A-Za-z0-9+/]{60}$/
+const LOOKED_AT = 64
+
+function isWord(word: string): boolean {
+  const end = word.slice(-LOOKED_AT)
+  return WORD.test(end) && !LINE.test(end)
+}
 
 /**
- * Where the first piece of a text ends, behind the space after it; 0 when its end is not there yet. Words that may be one secret written
- * apart are one piece. Depends on the piece and the character after it alone.
+ * Where the first piece of a text ends: behind the space after a word of prose. A secret that is written apart, as `s e c r e t`, `73 65 63` or
+ * `&#115; &#101;`, has none in it, whatever stands before its first sign. 0 when the end is not there yet. Depends on the piece alone.
  */
 export function pieceEnd(text: string): number {
   let word = 0
@@ -26,7 +28,7 @@ export function pieceEnd(text: string): number {
     const char = text[at] as string
     if (UNSPACED.test(char)) return at + 1
     if (!SPACE.test(char)) continue
-    if (at > word && !goesOn(text.slice(word, at))) return at + 1
+    if (isWord(text.slice(word, at))) return at + 1
     word = at + 1
   }
   return 0

@@ -52,7 +52,19 @@ const fragments = [
   hex.replaceAll(/(..)/g, '$1 '),
   [...TOKEN].join(' '),
   [...KEY].reverse().join(''),
+  `key=${[...TOKEN].join(' ')}`,
+  [...TOKEN].map((char) => `&#${char.charCodeAt(0)};`).join(' '),
+  [...KEY].map((char) => `\\x${char.charCodeAt(0).toString(16)}`).join(' '),
+  Buffer.from(`${'x'.repeat(80)}${KEY}${'y'.repeat(90)}`)
+    .toString('base64')
+    .replaceAll(/.{76}/g, '$&\n'),
+  'is to: a, 7365 2026 ',
   'plain words of a text ',
+  'Straße, café ',
+  'жжж',
+  'A\ufe0f',
+  'e\u0301',
+  'x=',
   'I am a b c ',
   '\n\n',
   '日本語の文章。',
@@ -108,6 +120,8 @@ test('nothing that could still become a secret leaves, not even its beginning', 
     url: encodeURIComponent(KEY),
     spaced: [...TOKEN].join(' '),
     'base64 of hex': Buffer.from(hex).toString('base64'),
+    'entities apart': [...TOKEN].map((char) => `&#${char.charCodeAt(0)};`).join(' '),
+    'spaced behind a name': `k=${[...TOKEN].join(' ')}`,
     'with spaces in it': PHRASE,
     'of several lines': PEM,
   }
@@ -152,4 +166,17 @@ test('a gate holds a bounded part of a text that has no spaces', () => {
     assert.ok(given - left <= LONGEST_PIECE + 1024)
   }
   assert.equal(given, left + gate.end().length)
+})
+
+test('what a scan of the whole text refuses, a gate refuses', () => {
+  let refused = 0
+  fc.assert(
+    fc.property(cutText, ([text]) => {
+      if (scanner.scan(text, 'in').decision.verdict.kind !== 'deny') return
+      refused++
+      assert.equal(passed([text]).code, 'CONTENT_SECRET')
+    }),
+    { numRuns: 1500 },
+  )
+  assert.ok(refused > 100)
 })

@@ -40,10 +40,10 @@ export function streamGates(options: StreamOptions): () => StreamGate {
 }
 
 /**
- * The scanner's verdict on a text in parts, the same however it is cut. Pieces are words, and whatever may be one secret written apart
- * (`pieces.ts`); none leaves before it is whole and found clean in every form, so of a secret in a piece not even the beginning leaves. Of a
- * secret with spaces, what may be its beginning is kept back. Forms spread over several words of prose are found in the last 1,024
- * characters; the text ends there, and what stood before has left. Of a word beyond 4,096 characters the last 2,048 are kept back.
+ * The scanner's verdict on a text in parts, the same however it is cut. A piece ends with a word of prose, so that whatever may be one secret
+ * written apart is in one (`pieces.ts`); none leaves before it is whole and found clean in every form, so of a secret in a piece not even the
+ * beginning leaves. Of a secret with spaces, what may be its beginning is kept back. Forms spread over several words of prose are found in the
+ * last 1,024 characters; the text ends there, and what stood before has left. Of a piece beyond 4,096 characters the last 2,048 are kept back.
  * Holds at most 6,144 characters between two calls.
  */
 class Gate implements StreamGate {

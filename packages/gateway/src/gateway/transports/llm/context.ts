@@ -1,5 +1,5 @@
 import type { Found } from '../../../firewall/scanner.ts'
-import type { Exchange } from '../../exchange.ts'
+import type { Exchange, MaybePromise } from '../../exchange.ts'
 import type { McpContext } from '../mcp/context.ts'
 import type { TextGate } from './judge.ts'
 import type { Providers } from './providers.ts'
@@ -25,8 +25,8 @@ export interface LlmContext extends Pick<McpContext, Shared> {
   /** Gates for the texts of one answer. */
   gates(onFindings: (findings: readonly Found[]) => void): () => TextGate
   /**
-   * Told of each request that is about to be forwarded: `facts.turns` holds what it says, by whom. For what is to be known of the values of
-   * a task.
+   * Told of each request that is about to be forwarded, which waits until this resolves: `facts.turns` holds what it says, by whom. For what
+   * is to be known of the values of a task.
    */
-  asked(exchange: Exchange): void
+  asked(exchange: Exchange): MaybePromise<void>
 }

@@ -112,7 +112,6 @@ export class LlmEndpoint {
       const recorded = await this.#c.denials.record(exchange, why, stage)
       return this.#refuse(req, res, why, recorded)
     }
-    this.#c.asked(exchange)
     await this.#forward(res, exchange, provider, forwarded)
   }
 
@@ -147,6 +146,7 @@ export class LlmEndpoint {
     })
     try {
       const outcome = await answer.deliver(async () => {
+        await this.#c.asked(exchange)
         // The key may be a newer one than the address.
         if (this.#c.providers.get(provider.name) !== provider)
           refuse('UPSTREAM_UNREACHABLE', {
