@@ -114,6 +114,7 @@ async function settle(message: TreeObject, judge: Judge): Promise<boolean> {
     changed ||= verdict.kind !== 'pass'
     if (verdict.kind === 'remove') content[at] = { type: 'text', text: verdict.notice }
     else {
+      judge.assertClean(JSON.stringify(node))
       if (node.type === 'tool_use') calls++
       if (verdict.kind === 'replace') node.input = replacement(call, verdict.args)
     }
@@ -145,7 +146,7 @@ const PIECES: Record<string, string> = {
 
 class MessageReader implements StreamReader {
   readonly #judge: Judge
-  readonly #held = new Held()
+  readonly #held: Held
   readonly #open = new Map<number, Whole | 'text'>()
   readonly #last = new Map<string, TreeObject>()
   #started = false
@@ -155,6 +156,7 @@ class MessageReader implements StreamReader {
 
   constructor(judge: Judge) {
     this.#judge = judge
+    this.#held = new Held(judge)
   }
 
   async event(event: SseEvent, data: TreeObject): Promise<string[]> {

@@ -41,6 +41,17 @@ for (const { api } of codecs) {
   })
 }
 
+test('a secret beside the arguments of a call, where no client looks, ends the answer too', async () => {
+  for (const { api } of codecs) {
+    const sent = providers[api]({ texts: ['a'], calls: [{ name: 'read', json: ['{}'] }] })
+    const spiked = sent.replaceAll('"name":"read"', `"name":"read","trace":"${SECRET}"`)
+    assert.notEqual(spiked, sent)
+    const { out, code } = await filtered(api, [Buffer.from(spiked)])
+    assert.deepEqual([api, code], [api, 'CONTENT_SECRET'])
+    assert.doesNotMatch(out, /Qm7/, api)
+  }
+})
+
 test('a whole answer with a secret in it is refused with the reason', async () => {
   const [chat] = codecs
   const body = { choices: [{ index: 0, message: { role: 'assistant', content: `it is ${SECRET}` } }] }

@@ -142,6 +142,7 @@ async function decide(body: TreeObject, judge: Judge, decided: Set<unknown>): Pr
       if (Object.keys(part).every((key) => SAYING.has(key))) continue
       const call = callOf(part)
       const verdict = await judge.verdict(call)
+      if (verdict.kind !== 'remove') judge.assertClean(JSON.stringify(part))
       if (verdict.kind === 'remove') parts[at] = { text: verdict.notice }
       if (verdict.kind === 'replace') {
         if (call.kind !== 'function') throw unreadable('a call that is not the agent’s cannot be changed')

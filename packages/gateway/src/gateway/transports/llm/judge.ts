@@ -89,6 +89,11 @@ export class Judge {
     return gate.push(text) + gate.end()
   }
 
+  /** Stops the answer for what must not leave in any member of a call; the arguments of the call are decided upon as a whole. */
+  assertClean(json: string): void {
+    this.whole(json)
+  }
+
   /** Puts every string below `node` through a gate, except in `skip`; true when anything changed. */
   inspect(node: Tree, skip: ReadonlySet<unknown> = new Set()): boolean {
     if (typeof node !== 'object' || node === null || skip.has(node)) return false

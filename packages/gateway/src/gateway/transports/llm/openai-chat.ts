@@ -113,6 +113,7 @@ async function settle(body: TreeObject, judge: Judge): Promise<boolean> {
     for (const node of given[at] as TreeObject[]) {
       const call = callOf(node)
       const verdict = await judge.verdict(call)
+      if (verdict.kind !== 'remove') judge.assertClean(JSON.stringify(node))
       if (verdict.kind === 'replace') withArguments(node, call, verdict.args)
       if (verdict.kind === 'remove') takeOut(choice, node, verdict.notice)
       changed ||= verdict.kind !== 'pass'
@@ -150,13 +151,14 @@ const LEGACY = -1
 
 class ChatReader implements StreamReader {
   readonly #judge: Judge
-  readonly #held = new Held()
+  readonly #held: Held
   readonly #open = new Map<number, Open>()
   /** Last chunk that carried a text, per text: what is left at the end goes out in its likeness. */
   readonly #last = new Map<string, TreeObject>()
 
   constructor(judge: Judge) {
     this.#judge = judge
+    this.#held = new Held(judge)
   }
 
   async event(event: SseEvent, data: TreeObject): Promise<string[]> {

@@ -144,6 +144,7 @@ async function settle(response: TreeObject, judge: Judge): Promise<boolean> {
   for (const [at, node] of calls.entries()) {
     if (!node) continue
     const verdict = await judge.verdict(callOf(node))
+    if (verdict.kind !== 'remove') judge.assertClean(JSON.stringify(node))
     if (verdict.kind === 'remove') output[at] = noticeItem(node, verdict.notice)
     if (verdict.kind === 'replace') output[at] = withArguments(node, verdict.args)
     changed ||= verdict.kind !== 'pass'
@@ -165,12 +166,13 @@ interface Whole {
 
 class ResponseReader implements StreamReader {
   readonly #judge: Judge
-  readonly #held = new Held()
+  readonly #held: Held
   readonly #open = new Map<number, Whole | 'text'>()
   readonly #last = new Map<string, TreeObject>()
 
   constructor(judge: Judge) {
     this.#judge = judge
+    this.#held = new Held(judge)
   }
 
   async event(event: SseEvent, data: TreeObject): Promise<string[]> {
@@ -258,6 +260,7 @@ class ResponseReader implements StreamReader {
       throw unreadable('an item that ended as another')
     this.#held.release(open.events)
     const verdict = await this.#judge.verdict(callOf(item))
+    if (verdict.kind !== 'remove') this.#judge.assertClean(event.raw)
     if (verdict.kind === 'pass') return [...open.events.map((held) => held.raw), event.raw]
     const numbers = [...open.numbers, numberOf(data)]
     const frames =

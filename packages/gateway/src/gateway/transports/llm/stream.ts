@@ -127,11 +127,17 @@ export function emitted(event: SseEvent, data: TreeObject, changed: boolean): st
 
 /** Events held back until their call is decided; bounded over the whole stream. */
 export class Held {
+  readonly #judge: Judge
   #size = 0
+
+  constructor(judge: Judge) {
+    this.#judge = judge
+  }
 
   add(event: SseEvent): void {
     this.#size += event.raw.length
     if (this.#size > MAX_HELD) throw new AnswerStopped('too-large', 'a call is too large')
+    this.#judge.assertClean(event.raw)
   }
 
   release(events: readonly SseEvent[]): void {
