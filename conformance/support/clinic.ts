@@ -69,7 +69,10 @@ export const CHART = {
 export type Shown = Record<string, unknown>
 
 /** A clinic's mail, charts and notes behind a gateway that enforces flow. */
-export async function startClinic(config: object = {}): Promise<{
+export async function startClinic(
+  config: object = {},
+  env: Readonly<Record<string, string>> = {},
+): Promise<{
   server: ToolServer
   gateway: GuardedGateway
   shown: Shown
@@ -89,13 +92,16 @@ export async function startClinic(config: object = {}): Promise<{
   server.behave = (name) => ({
     content: [{ type: 'text', text: JSON.stringify(shown[name] ?? { done: true }) }],
   })
-  const gateway = await startGuarded({
-    servers: { clinic: { url: server.url, reverify: '1m' } },
-    tasks: { desk: { purpose: 'Work at the desk', agents: ['*'], tools: { 'clinic/*': {} } } },
-    flow: { mode: 'enforce' },
-    labels: LABELS,
-    ...config,
-  })
+  const gateway = await startGuarded(
+    {
+      servers: { clinic: { url: server.url, reverify: '1m' } },
+      tasks: { desk: { purpose: 'Work at the desk', agents: ['*'], tools: { 'clinic/*': {} } } },
+      flow: { mode: 'enforce' },
+      labels: LABELS,
+      ...config,
+    },
+    env,
+  )
   await gateway.approveAll('clinic')
   return { server, gateway, shown }
 }

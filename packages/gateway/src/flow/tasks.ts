@@ -63,6 +63,12 @@ export interface PersonsRequest {
   readonly proof: string | undefined
 }
 
+/** What a person says on the model leg: the turns of a conversation so far. */
+export interface PersonsWords {
+  readonly task: FlowTask
+  readonly words: readonly string[]
+}
+
 export type FlowSettings = { readonly flow: FlowConfig; readonly labels: Labels }
 
 /** Entries of all tasks together, about 1 GB at the most. */
@@ -81,6 +87,8 @@ export class FlowTasks {
   readonly #settings: () => FlowSettings
   readonly #mostEntries: number
   readonly #tasks = new Map<string, Provenance>()
+  /** How many turns were heard on the model leg, by tree of tasks. */
+  readonly #heard = new Map<string, number>()
   /** By instance. */
   readonly #memories = new Map<string, Memory>()
   #entries = 0
@@ -106,11 +114,20 @@ export class FlowTasks {
     this.#measure(0, provenance)
   }
 
-  /** Further words of the person, from the model leg. Claimed by whoever sends them. */
-  hear({ txn }: FlowTask, text: string): void {
-    const provenance = this.#tasks.get(txn)
-    if (!provenance || !this.#counts({ signedBy: undefined })) return
-    this.#changing(provenance, () => provenance.learnRequest(text.slice(0, MAX_REQUEST)))
+  /**
+   * Words of the person on the model leg. They are the agent's word for it, so they count only until the task has seen content that could
+   * have changed its mind; and what was said at the opening is not added to.
+   */
+  hear({ task, words }: PersonsWords): void {
+    const provenance = this.#tasks.get(task.txn)
+    if (!provenance || provenance.holdsUntrusted || !this.#counts({ signedBy: undefined })) return
+    if (provenance.hasRequest && !this.#heard.has(task.txn)) return
+    const text = words
+      .slice(this.#heard.get(task.txn) ?? 0)
+      .join('\n')
+      .slice(0, MAX_REQUEST)
+    this.#heard.set(task.txn, words.length)
+    if (text !== '') this.#changing(provenance, () => provenance.learnRequest(text))
   }
 
   judge({ task, tool, args, isSuspect }: FlowCall): FlowVerdict {
@@ -144,6 +161,7 @@ export class FlowTasks {
   }
 
   end({ txn }: FlowTask): void {
+    this.#heard.delete(txn)
     const provenance = this.#tasks.get(txn)
     if (!provenance) return
     this.#entries -= provenance.size

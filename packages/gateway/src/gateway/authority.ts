@@ -1,6 +1,6 @@
 import type { Injection } from '../credentials/injection.ts'
 import type { Hold } from '../flow/holds.ts'
-import type { FlowCall, FlowResult, FlowVerdict } from '../flow/tasks.ts'
+import type { FlowCall, FlowResult, FlowVerdict, PersonsWords } from '../flow/tasks.ts'
 import type { Cost } from '../grants/budgets.ts'
 import type { CompiledGrant } from '../grants/compile.ts'
 import type { TokenSession } from '../identity/authenticate.ts'
@@ -60,6 +60,8 @@ export interface Authority {
   injection(server: string, task: string): MaybePromise<Injection>
   /** Gives back the credential that a task holds on a server. */
   release(server: string, task: string): Promise<void>
+  /** What a person says on the model leg, by the agent's word. */
+  hear(words: PersonsWords): MaybePromise<void>
   /** Where the values of a call come from. What `learn` was told before is known to it. */
   judge(call: FlowCall): MaybePromise<FlowVerdict>
   /** Resolves when what came back is known; only then may the agent see it. */

@@ -1,6 +1,9 @@
 import type { Config } from '../config/schema.ts'
 import { streamGates } from '../firewall/stream.ts'
+import type { Authority } from './authority.ts'
+import type { Facts } from './exchange.ts'
 import type { Route } from './front.ts'
+import { flowName } from './stages/flow.ts'
 import type { LlmContext } from './transports/llm/context.ts'
 import { LlmEndpoint } from './transports/llm/endpoint.ts'
 import type { Providers } from './transports/llm/providers.ts'
@@ -21,11 +24,29 @@ export function llmRoute(shared: McpContext, { providers, config, secrets }: Llm
     providers,
     answerLimit: () => config().limits.message,
     gates: (onFindings) => streamGates({ scanner: shared.scanner, secrets, onFindings }),
-    asked() {},
+    asked: (exchange) => tellFlow(shared.authority, exchange.facts as Facts, exchange.id),
   }
   const endpoint = new LlmEndpoint(context)
   return {
     matches: (path) => path.startsWith('/llm/'),
     handle: (req, res, path) => endpoint.handle(req, res, path),
   }
+}
+
+/**
+ * What the person says is what values are judged by; what else the model is given is content like any other, wherever the agent has it from.
+ * Both are the agent's word, so the person is heard only as long as nothing could have changed the agent's mind.
+ */
+async function tellFlow(authority: Authority, { task, action, turns }: Facts, call: string): Promise<void> {
+  const { id, txn } = task
+  await authority.hear({ task: { id, txn }, words: turns.person })
+  if (turns.untrusted.length === 0) return
+  await authority.learn({
+    task: { id, txn },
+    call,
+    tool: flowName(action),
+    args: {},
+    result: { content: turns.untrusted.map((text) => ({ type: 'text', text })) },
+    isSuspect: false,
+  })
 }

@@ -3,7 +3,7 @@ import type { AuditLog } from '../audit/log.ts'
 import type { Injection } from '../credentials/injection.ts'
 import type { Leases } from '../credentials/leases.ts'
 import type { Holds } from '../flow/holds.ts'
-import type { FlowCall, FlowResult, FlowTasks, FlowVerdict } from '../flow/tasks.ts'
+import type { FlowCall, FlowResult, FlowTasks, FlowVerdict, PersonsWords } from '../flow/tasks.ts'
 import type { Budgets, Cost } from '../grants/budgets.ts'
 import type { Tasks } from '../grants/tasks.ts'
 import type { ReplayWindow } from '../identity/replay.ts'
@@ -87,6 +87,10 @@ export class Owner implements Authority {
 
   release(server: string, task: string): Promise<void> {
     return this.#r.leases.release(server, task)
+  }
+
+  hear(words: PersonsWords): void {
+    this.#r.flow.hear(words)
   }
 
   judge(call: FlowCall): FlowVerdict {

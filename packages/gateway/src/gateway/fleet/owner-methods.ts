@@ -25,6 +25,7 @@ export function ownerMethods(
     },
     injection: async (server, task) => owner.injection(server, task),
     release: (server, task) => owner.release(server, task),
+    hear: async (words) => owner.hear(words),
     judge: async (call) => owner.judge(call),
     learn: async (result) => owner.learn(result),
     hold: async (hold) => owner.hold(hold),

@@ -1,5 +1,5 @@
 import type { Injection } from '../../credentials/injection.ts'
-import type { FlowCall, FlowResult, FlowVerdict } from '../../flow/tasks.ts'
+import type { FlowCall, FlowResult, FlowVerdict, PersonsWords } from '../../flow/tasks.ts'
 import type { TokenSession } from '../../identity/authenticate.ts'
 import type { LogEvent, LogPosition } from '../../model/evidence.ts'
 import type { Grant } from '../../model/grant.ts'
@@ -45,6 +45,7 @@ export type OwnerMethods = {
   observe(server: string, seen: Seen): Promise<void>
   injection(server: string, task: string): Promise<Injection>
   release(server: string, task: string): Promise<void>
+  hear(words: PersonsWords): Promise<void>
   judge(call: FlowCall): Promise<FlowVerdict>
   learn(result: FlowResult): Promise<void>
   hold(hold: NewHold): Promise<void>

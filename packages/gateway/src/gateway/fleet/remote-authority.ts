@@ -1,5 +1,5 @@
 import type { Injection } from '../../credentials/injection.ts'
-import type { FlowCall, FlowResult, FlowVerdict } from '../../flow/tasks.ts'
+import type { FlowCall, FlowResult, FlowVerdict, PersonsWords } from '../../flow/tasks.ts'
 import type { CompiledGrant } from '../../grants/compile.ts'
 import { compileGrant } from '../../grants/compile.ts'
 import type { TokenSession } from '../../identity/authenticate.ts'
@@ -113,6 +113,10 @@ export class RemoteAuthority implements Authority {
   async release(server: string, task: string): Promise<void> {
     this.#injections.delete(`${task}\n${server}`)
     await this.#owner.ask('release', server, task)
+  }
+
+  hear(words: PersonsWords): Promise<void> {
+    return this.#owner.ask('hear', words)
   }
 
   judge(call: FlowCall): Promise<FlowVerdict> {
