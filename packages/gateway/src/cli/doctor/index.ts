@@ -1,5 +1,6 @@
 import type { Check } from './check.ts'
 import { configuration } from './configuration.ts'
+import { flow } from './flow.ts'
 import { credentials, gateway, locks, policies, reviews, servers } from './gateway.ts'
 import { log } from './log.ts'
 import { privateFolder } from './private-folder.ts'
@@ -11,6 +12,7 @@ export const CHECKS: readonly Check[] = [
   gateway,
   servers,
   policies,
+  flow,
   locks,
   reviews,
   credentials,
