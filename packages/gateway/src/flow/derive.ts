@@ -46,7 +46,8 @@ const fits = ({ sink }: Asked, source: Source): boolean =>
   sink !== 'handle' || (source.kind !== 'result' && source.kind !== 'request')
 
 function saidBy({ sink, value }: Asked, provenance: Provenance): Source | undefined {
-  const text = String(value)
+  // `#general` and `@bob` are how a tool writes what people call by its name.
+  const text = String(value).replace(/^[#@]/, '')
   if (sink === 'handle' && text.length < MIN_SAID_HANDLE) return undefined
   // Of an address or a link all of it must be said; that is what the keys of the request hold.
   if (sink === 'url' || text.includes('@')) return undefined

@@ -6,6 +6,7 @@ import type { Origin } from './origin.ts'
 import { isConfidential } from './origin.ts'
 import type { Leaf } from './paths.ts'
 import type { FlowRecord } from './records.ts'
+import { requestKeys } from './request.ts'
 import { shinglesOf } from './shingles.ts'
 
 /** Values, shingles and records that one task may fill. About 30 MB at the most. */
@@ -60,7 +61,7 @@ export class Provenance {
       confidentiality: 'internal',
       readers: [],
     }
-    for (const { keys } of entitiesIn(text)) for (const key of keys) this.#add(key, origin)
+    for (const key of requestKeys(text)) this.#add(key, origin)
   }
 
   /** One trusted value from outside the results: the subject of the task, an own address, an endorsed value. */
