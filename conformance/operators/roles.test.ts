@@ -44,6 +44,7 @@ const CHANGES: readonly (readonly [string, string, object])[] = [
   ['POST', '/operators/vi/roles', { roles: ['security-officer'] }],
   ['POST', '/operators/vi/link', {}],
   ['POST', '/operators/vi/disable', {}],
+  ['POST', '/flow/holds/cal_x/endorse', {}],
   ['POST', '/reload', {}],
   ['POST', '/shutdown', {}],
 ]
@@ -219,4 +220,13 @@ test('one officer is not two: not by a second account, a link to the other, thei
   assert.equal((await lift(bob)).status, 202)
   const cat = await person('cat', ...officer)
   assert.equal((await lift(cat)).status, 200)
+})
+
+test('an approver looks at what waits and endorses; whoever only runs the gateway does neither', async () => {
+  const approver = await person('ap', 'approver')
+  const operator = await person('op2', 'operator')
+  assert.equal((await approver.fetch('/control/flow/holds')).status, 200)
+  assert.equal(await codeOf(await approver.post('/control/flow/holds/cal_x/endorse', {})), 'HOLD_UNKNOWN')
+  assert.equal(await codeOf(await operator.fetch('/control/flow/holds')), 'ROLE_MISSING')
+  assert.equal(await codeOf(await operator.post('/control/flow/holds/cal_x/endorse', {})), 'ROLE_MISSING')
 })
