@@ -1,13 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { CHARS, gramsOf, WORDS } from '../../packages/gateway/src/firewall/injection/grams.ts'
-import {
-  decodeModel,
-  encodeModel,
-  norm,
-  score,
-  WINDOW,
-} from '../../packages/gateway/src/firewall/injection/model.ts'
+import { decodeModel, encodeModel } from '../../packages/gateway/src/firewall/injection/model.ts'
+import { norm, score, WINDOW } from '../../packages/gateway/src/firewall/injection/score.ts'
 import { fetchSources } from './fetch.ts'
 import { negative } from './negatives.ts'
 import { positive } from './positives.ts'

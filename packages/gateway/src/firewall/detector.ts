@@ -1,3 +1,5 @@
+import type { Survey } from './survey/survey.ts'
+
 /** `refuse`: not to be let through as it is. `escalate`: the task is to be handled more strictly from here on. `note`: worth recording. */
 export type Severity = 'note' | 'escalate' | 'refuse'
 
@@ -20,16 +22,19 @@ export interface Finding {
 }
 
 /**
- * Looks for one thing in content.
- * `suspects` MUST be a cheap necessary condition; `inspect` MUST be linear in the text and MUST NOT throw.
- * Neither MAY keep the text. To add one: a file, a cases file, a line in `detectors/index.ts`.
+ * Looks for one thing in content, of which one pass has been made: `survey` says what can be in the text, and where.
+ * `suspects` MUST be a cheap necessary condition; `inspect` MUST be linear in the text, take what it reads of it from the survey, which
+ * counts that, and MUST NOT throw. Neither MAY keep the text. To add one: a file, a cases file, a line in `detectors/index.ts`; words it
+ * cannot do without go to `survey/vocabulary.ts`.
  */
 export interface Detector {
   readonly name: string
   /** `text`: only as it came. `views`: each form it can be read in. */
   readonly reads: 'text' | 'views'
-  /** `all` of a message as it came, or only its `beginning`: what advises may cost no more than it is worth. */
-  readonly extent: 'all' | 'beginning'
-  suspects(text: string): boolean
-  inspect(text: string): Finding | undefined
+  /** Its findings decide: it looks at whatever there is, and MUST cost no more than a pass over it. */
+  readonly refuses: boolean
+  /** Called before each message. */
+  begin?(): void
+  suspects(survey: Survey): boolean
+  inspect(survey: Survey): Finding | undefined
 }

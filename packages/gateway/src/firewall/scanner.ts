@@ -2,10 +2,12 @@ import type { Decision } from '../model/decision.ts'
 import { ALLOW, deny } from '../model/decision.ts'
 import type { Json } from '../model/json.ts'
 import { reason } from '../model/reasons.ts'
+import { Allowance } from './allowance.ts'
 import type { Detector, Finding, Severity } from './detector.ts'
 import { detectors } from './detectors/index.ts'
+import { look } from './look.ts'
+import { surveyOf } from './survey/pass.ts'
 import type { View } from './views.ts'
-import { viewsOf } from './views.ts'
 
 /** What was found somewhere in a message, without a word of it. */
 export interface Found {
@@ -33,9 +35,6 @@ export interface Scanner {
 }
 
 const MAX_FINDINGS = 50
-/** Characters of a message that are decoded, and read by what only advises. What decides reads all of it as it came. */
-export const BEGINNING = 4096
-const CLEAN: Scan = { decision: ALLOW, findings: [] }
 
 /**
  * Runs the detectors over every string of a message, keys included. A secret is refused both ways. Hidden text is refused on its way
@@ -49,21 +48,21 @@ export function createScanner(options: { secrets: () => ReadonlyMap<string, stri
       const found = new Map<string, Found>()
       let hidden: Finding | undefined
       let refused: Finding | undefined
-      let left = BEGINNING
+      for (const detector of all) detector.begin?.()
+      const allowance = new Allowance()
       eachString(value, (text) => {
-        const looked = findingsIn(text, text.slice(0, left), all)
-        left -= Math.min(left, text.length)
-        for (const [finding, view] of looked) {
+        allowance.grow(text.length)
+        look(text, all, allowance, (finding, view) => {
           note(found, finding, view)
-          if (finding.severity !== 'refuse') continue
+          if (finding.severity !== 'refuse') return
           if (finding.cleaned === undefined) refused ??= finding
           else hidden ??= finding
-        }
+        })
         return refused === undefined
       })
       const findings = [...found.values()]
       if (refused) return { decision: deny(reason('CONTENT_SECRET', { secret: refused.what })), findings }
-      if (!hidden) return findings.length === 0 ? CLEAN : { decision: ALLOW, findings }
+      if (!hidden) return { decision: ALLOW, findings }
       const why = reason('CONTENT_HIDDEN', { what: hidden.what })
       if (direction === 'out') return { decision: deny(why), findings }
       return {
@@ -90,28 +89,6 @@ function note(found: Map<string, Found>, { detector, what, severity }: Finding, 
   if (found.size < MAX_FINDINGS && !found.has(key)) found.set(key, { detector, what, severity, via })
 }
 
-const AS_IT_CAME: readonly string[] = []
-
-function* findingsIn(
-  text: string,
-  beginning: string,
-  all: readonly Detector[],
-): Iterable<readonly [Finding, View]> {
-  const { views, isWhole } = viewsOf(beginning)
-  const whole: View = { text, via: AS_IT_CAME }
-  for (const detector of all) {
-    const read = detector.reads === 'views' ? views : views.slice(0, 1)
-    for (const view of detector.extent === 'all' ? [whole, ...read.slice(1)] : read) {
-      const finding = detector.suspects(view.text) ? detector.inspect(view.text) : undefined
-      if (finding) yield [finding, view]
-    }
-  }
-  if (beginning.length < text.length)
-    yield [{ detector: 'views', what: 'more text than is looked through', severity: 'note' }, whole]
-  if (!isWhole)
-    yield [{ detector: 'views', what: 'more encoded text than is read', severity: 'escalate' }, whole]
-}
-
 /** Until `visit` says no. */
 function eachString(node: Json, visit: (text: string) => boolean): boolean {
   if (typeof node === 'string') return visit(node)
@@ -125,11 +102,11 @@ function cleaned(text: string, all: readonly Detector[]): string {
   for (const detector of all.filter(({ reads }) => reads === 'text')) {
     // Taking one thing out can uncover another of the same kind; each round shortens the text.
     for (
-      let finding = detector.inspect(out);
+      let finding = detector.inspect(surveyOf(out));
       finding?.cleaned !== undefined && finding.cleaned.length < out.length;
     ) {
       out = finding.cleaned
-      finding = detector.inspect(out)
+      finding = detector.inspect(surveyOf(out))
     }
   }
   return out

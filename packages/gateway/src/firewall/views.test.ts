@@ -1,8 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { Allowance, DECODED, LOOKED_AT } from './allowance.ts'
 import { ENCODERS } from './views/encoders.ts'
-import { EXPANSION, viewsOf } from './views.ts'
+import { viewsOf as readViews } from './views.ts'
+
+function viewsOf(text: string) {
+  const allowance = new Allowance()
+  allowance.grow(text.length)
+  const { views, isWhole } = readViews(text, allowance)
+  const handed = views.reduce((sum, { survey }) => sum + survey.handed, 0)
+  return { views: views.map(({ survey, via }) => ({ text: survey.text, via })), isWhole, handed }
+}
 
 const WORDS =
   'the message from their manager should not be found there and you send another report with nothing else to other people'.split(
@@ -65,10 +74,10 @@ const hostile = fc.oneof(
 test('no text costs more than a fixed number of readings of what it may expand to', () => {
   fc.assert(
     fc.property(hostile, (text) => {
-      const { views, steps } = viewsOf(text)
+      const { views, handed } = viewsOf(text)
       const added = views.slice(1).reduce((sum, view) => sum + view.text.length, 0)
-      assert.ok(added <= 2 * text.length + EXPANSION)
-      assert.ok(steps <= 24 * (text.length + added), `${steps} steps for ${text.length} characters`)
+      assert.ok(added <= DECODED.each * text.length + DECODED.any)
+      assert.ok(handed <= LOOKED_AT.any + (LOOKED_AT.each + 2) * (text.length + added))
       assert.ok(views.every(({ via }) => via.length <= 2))
     }),
   )

@@ -1,3 +1,6 @@
+import type { Allowance } from './allowance.ts'
+import { surveyOf } from './survey/pass.ts'
+import type { Survey } from './survey/survey.ts'
 import { base64 } from './views/base64.ts'
 import type { Decoder } from './views/decoder.ts'
 import { entities, escapes } from './views/escapes.ts'
@@ -27,13 +30,12 @@ const DECODERS: readonly Decoder[] = [
 ]
 
 const DEPTH = 2
-/** What decoding may add to a text: twice its length, and this. */
-export const EXPANSION = 65_536
 const SHORTEST = 8
 
 /** A text as it is or as it reads once decoded. */
 export interface View {
-  readonly text: string
+  /** The text, and what is in it. */
+  readonly survey: Survey
   /** Names of the decoders, outermost first; empty for the text as it is. */
   readonly via: readonly string[]
 }
@@ -42,35 +44,44 @@ export interface Views {
   readonly views: readonly View[]
   /** False when there was more to decode than is looked into; such text is not to be called clean. */
   readonly isWhole: boolean
-  /** Characters that decoders read: what this cost. */
-  readonly steps: number
 }
 
-/** Every form of a text that a model could read in it. Linear in the text: views are bounded in number, depth and length. */
-export function viewsOf(text: string): Views {
-  const views: View[] = [{ text, via: [] }]
-  if (text.length < SHORTEST) return { views, isWhole: true, steps: 0 }
+const AS_IT_CAME: readonly string[] = []
+
+/** Every form of a text that a model could read in it. Linear in the text: views are bounded in depth, and in what they hold together. */
+export function viewsOf(text: string, allowance: Allowance): Views {
+  const plain = { survey: surveyOf(text), via: AS_IT_CAME }
+  if (text.length < SHORTEST || plain.survey.isPlain) return { views: [plain], isWhole: true }
+  const views: View[] = [plain]
   const seen = new Set([text])
-  let left = 2 * text.length + EXPANSION
   let isWhole = true
-  let steps = 0
   // Grows while it is walked: views of views, until the depth is reached.
-  for (const { text: from, via } of views) {
+  for (const { survey, via } of views) {
     if (via.length === DEPTH) break
     for (const decoder of DECODERS) {
-      steps += from.length
-      if (!decoder.suspects(from)) continue
-      steps += from.length
-      const decoded = decoder.decode(from)
-      if (decoded.length < SHORTEST || seen.has(decoded)) continue
-      if (decoded.length > left) {
+      const decoded = read(decoder, survey, allowance)
+      if (decoded === undefined) isWhole = false
+      if (decoded === undefined || decoded.length < SHORTEST || seen.has(decoded)) continue
+      if (!allowance.takeDecoded(decoded.length)) {
         isWhole = false
         continue
       }
-      left -= decoded.length
       seen.add(decoded)
-      views.push({ text: decoded, via: [...via, decoder.name] })
+      views.push({ survey: surveyOf(decoded), via: [...via, decoder.name] })
     }
   }
-  return { views, isWhole, steps }
+  return { views, isWhole }
+}
+
+/** Undefined when it may not be looked at. */
+function read(decoder: Decoder, survey: Survey, allowance: Allowance): string | undefined {
+  const before = survey.handed
+  if (!decoder.suspects(survey)) {
+    allowance.spend(survey.handed - before)
+    return ''
+  }
+  if (!allowance.mayLook) return undefined
+  const decoded = decoder.decode(survey)
+  allowance.spend(survey.handed - before)
+  return decoded
 }

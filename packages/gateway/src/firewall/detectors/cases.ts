@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parse } from 'yaml'
 import type { Detector } from '../detector.ts'
+import { surveyOf } from '../survey/pass.ts'
 import { detectors } from './index.ts'
 import { knownValues } from './known-values.ts'
 
@@ -35,5 +36,8 @@ export function readCases(): readonly Cases[] {
     })
 }
 
-export const fires = (detector: Detector, text: string): boolean =>
-  detector.suspects(text) && detector.inspect(text) !== undefined
+export function fires(detector: Detector, text: string): boolean {
+  detector.begin?.()
+  const survey = surveyOf(text)
+  return detector.suspects(survey) && detector.inspect(survey) !== undefined
+}

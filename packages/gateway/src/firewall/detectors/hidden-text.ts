@@ -1,4 +1,5 @@
 import type { Detector } from '../detector.ts'
+import { HIDDEN } from '../survey/tables.ts'
 
 const NAME = 'hidden-text'
 
@@ -22,9 +23,10 @@ const SCATTERED_LIMIT = 20
 export const hiddenText: Detector = {
   name: NAME,
   reads: 'text',
-  extent: 'all',
-  suspects: (text) => CANDIDATE.test(text),
-  inspect(text) {
+  refuses: true,
+  suspects: (survey) => (survey.has & HIDDEN) !== 0 && CANDIDATE.test(survey.whole()),
+  inspect(survey) {
+    const text = survey.whole()
     const plain = text.replace(FLAG, '')
     const found = (what: string, pattern: RegExp) => ({
       detector: NAME,

@@ -1,7 +1,8 @@
 import type { Detector } from '../detector.ts'
 import type { Model } from '../injection/model.ts'
-import { readModel, score } from '../injection/model.ts'
-import { INJECTION_RULES } from './injection-rules.ts'
+import { readModel } from '../injection/model.ts'
+import { score } from '../injection/score.ts'
+import { phrasesIn } from './phrases.ts'
 
 const NAME = 'injection'
 const SHORTEST = 20
@@ -20,16 +21,12 @@ export const injectionScore = (text: string): number => {
 export const injection: Detector = {
   name: NAME,
   reads: 'views',
-  extent: 'beginning',
-  suspects: (text) => text.length >= SHORTEST,
-  inspect(text) {
-    const rules = rulesIn(text)
-    const names = injectionScore(text) > LIKELY ? ['reads like an instruction to a model', ...rules] : rules
+  refuses: false,
+  suspects: ({ text }) => text.length >= SHORTEST,
+  inspect(survey) {
+    const rules = phrasesIn(survey)
+    const names =
+      injectionScore(survey.text) > LIKELY ? ['reads like an instruction to a model', ...rules] : rules
     return names.length === 0 ? undefined : { detector: NAME, what: names.join(', '), severity: 'escalate' }
   },
-}
-
-function rulesIn(text: string): string[] {
-  const plain = text.toLowerCase().replace(/[^\S\n]+/g, ' ')
-  return INJECTION_RULES.filter(({ pattern }) => pattern.test(plain)).map(({ name }) => name)
 }

@@ -1,43 +1,38 @@
 import type { Detector } from '../detector.ts'
+import { Needles } from '../needles.ts'
 
 const NAME = 'known-secrets'
 
 /** A secret of this gateway in content: as it is, or in base64, URL or hexadecimal form. */
 export function knownSecrets(secrets: () => ReadonlyMap<string, string>): Detector {
-  let cachedFor: ReadonlyMap<string, string> | undefined
-  let needles: readonly (readonly [needle: string, name: string])[] = []
-  const current = () => {
-    const now = secrets()
-    if (!cachedFor || !same(cachedFor, now)) {
-      needles = [...now].flatMap(([name, value]) => forms(value).map((form) => [form, name] as const))
-      cachedFor = new Map(now)
-    }
-    return needles
-  }
+  let cachedFor: ReadonlyMap<string, string> = new Map()
+  let needles = new Needles([])
   return {
     name: NAME,
     reads: 'views',
-    extent: 'all',
-    suspects: (text) => text.length >= 8 && current().length > 0,
-    inspect(text) {
-      const lower = text.toLowerCase()
-      for (const [needle, name] of current()) {
-        if (text.includes(needle) || (isHex(needle) && lower.includes(needle)))
-          return { detector: NAME, what: name, severity: 'refuse' }
-      }
-      return undefined
+    refuses: true,
+    begin() {
+      const now = secrets()
+      if (same(cachedFor, now)) return
+      needles = new Needles([...now].flatMap(([name, value]) => forms(value, name)))
+      cachedFor = new Map(now)
+    },
+    suspects: () => needles.size > 0,
+    inspect(survey) {
+      const name = needles.firstIn(survey.text)
+      return name === undefined ? undefined : { detector: NAME, what: name, severity: 'refuse' }
     },
   }
 }
 
-const isHex = (text: string): boolean => /^[0-9a-f]+$/.test(text)
-
 function same(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {
-  return a.size === b.size && [...a].every(([name, value]) => b.get(name) === value)
+  if (a.size !== b.size) return false
+  for (const [name, value] of a) if (b.get(name) !== value) return false
+  return true
 }
 
 /** Base64 depends on where in the encoded text the secret begins: the part that is the same for each of the three offsets. */
-function forms(secret: string): string[] {
+function forms(secret: string, name: string): { text: string; name: string; anyCase: boolean }[] {
   const bytes = Buffer.from(secret)
   const base64 = [0, 1, 2].map((offset) => {
     const padded = Buffer.concat([Buffer.alloc(offset), bytes])
@@ -51,5 +46,5 @@ function forms(secret: string): string[] {
     encodeURIComponent(secret),
     bytes.toString('hex'),
   ]
-  return [...new Set(all)].filter((form) => form.length >= 8)
+  return [...new Set(all)].map((text) => ({ text, name, anyCase: /^[0-9a-f]+$/.test(text) }))
 }

@@ -23,10 +23,10 @@ export function knownValues(values: ReadonlyMap<string, string>): Detector {
   return {
     name: NAME,
     reads: 'views',
-    extent: 'all',
-    suspects: (text) => text.length >= SHORTEST && tables.size > 0,
-    inspect(text) {
-      const plain = bare(text)
+    refuses: true,
+    suspects: ({ text }) => text.length >= SHORTEST && tables.size > 0,
+    inspect(survey) {
+      const plain = bare(survey.text)
       const names = new Set<string>()
       for (const [length, table] of tables) look(plain, length, table, names)
       return names.size === 0

@@ -1,6 +1,6 @@
 import { entropy } from '../entropy.ts'
 
-/** A form of token. `keyword` is in every text that matches; the expression MUST take linear time: no quantifier inside another. */
+/** A form of token. One of `keywords` is in every text that matches; the expression MUST take linear time: no quantifier inside another. */
 export interface SecretRule {
   readonly name: string
   readonly keywords: readonly string[]
@@ -121,5 +121,8 @@ export const SECRET_RULES: readonly SecretRule[] = [
     ),
     isLikely: isRandom,
   },
-  { ...rule('bearer token', 'bearer ', /\bbearer\s{1,2}([A-Za-z0-9+/_.~-]{20,2048})/gi), isLikely: isRandom },
+  {
+    ...rule('bearer token', 'bearer ', /\bbearer\s{1,2}([A-Za-z0-9+/_.~-]{20,2048})/gi),
+    isLikely: isRandom,
+  },
 ]

@@ -1,31 +1,36 @@
-import { Automaton } from '../automaton.ts'
 import type { Detector, Span } from '../detector.ts'
+import { groupOf } from '../survey/vocabulary.ts'
 import type { SecretRule } from './secret-rules.ts'
 import { SECRET_RULES } from './secret-rules.ts'
 
 const NAME = 'secrets'
 const MAX_SPANS = 100
 const SHORTEST = 16
+/** Between a keyword and the token that it announces; what has no space in it is looked at further, up to the longest token. */
+const BETWEEN = 40
+const LONGEST = 8192
 
-const KEYWORDS = SECRET_RULES.flatMap((rule) => rule.keywords.map((keyword) => [keyword, rule] as const))
-const automaton = new Automaton(KEYWORDS.map(([keyword]) => keyword))
+const GROUPS = SECRET_RULES.map((rule) => [groupOf(rule.keywords), rule] as const)
+/** How far before its keyword a token begins. */
+const BEFORE = 64
 
-/** Tokens, keys and passwords by their form. One pass says which rules can match at all; only those are tried. */
+/** Tokens, keys and passwords by their form. A rule looks only where its keyword is. */
 export const secrets: Detector = {
   name: NAME,
   reads: 'views',
-  extent: 'beginning',
-  suspects: (text) => text.length >= SHORTEST,
-  inspect(text) {
-    const rules = new Set(
-      [...automaton.wordsIn(text)].map((number) => (KEYWORDS[number] as (typeof KEYWORDS)[number])[1]),
-    )
+  refuses: false,
+  suspects: (survey) => survey.text.length >= SHORTEST && GROUPS.some(([group]) => survey.met(group)),
+  inspect(survey) {
     const spans: Span[] = []
     const names: string[] = []
-    for (const rule of rules) {
-      const found = matches(rule, text)
-      if (found.length > 0) names.push(rule.name)
-      spans.push(...found)
+    for (const [group, rule] of GROUPS) {
+      if (!survey.met(group)) continue
+      const before = spans.length
+      for (const { start, end } of survey.aroundTokens(group, BEFORE, BETWEEN, LONGEST)) {
+        if (spans.length - before >= MAX_SPANS) break
+        for (const span of matches(rule, survey.text.slice(start, end), start)) spans.push(span)
+      }
+      if (spans.length > before) names.push(rule.name)
     }
     return names.length === 0
       ? undefined
@@ -33,15 +38,11 @@ export const secrets: Detector = {
   },
 }
 
-function matches({ pattern, isLikely }: SecretRule, text: string): Span[] {
-  const spans: Span[] = []
-  let tried = 0
+function* matches({ pattern, isLikely }: SecretRule, text: string, at: number): Iterable<Span> {
   for (const match of text.matchAll(pattern)) {
-    if (++tried > MAX_SPANS) break
     const token = match[1] ?? match[0]
     if (isLikely && !isLikely(token)) continue
-    const start = match.index + match[0].lastIndexOf(token)
-    spans.push({ start, end: start + token.length })
+    const start = at + match.index + match[0].lastIndexOf(token)
+    yield { start, end: start + token.length }
   }
-  return spans
 }

@@ -1,11 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { CHARS, gramsOf, ORDERS, WORDS } from './grams.ts'
-
-/** Characters that are judged together, and by how many the next stretch is further on. */
-export const WINDOW = 350
-const STRIDE = 88
-/** Text is read in blocks, so that memory does not grow with it; they overlap by a window. */
-const BLOCK = 8192
+import { CHARS, WORDS } from './grams.ts'
 
 const HEADER = 16
 
@@ -47,48 +41,3 @@ export function decodeModel(bytes: Buffer): Model {
 /** The committed weights, made by `tools/train-injection`. */
 export const readModel = (): Model =>
   decodeModel(readFileSync(new URL('../../../models/injection.bin', import.meta.url)))
-
-/** From 0 to 1: how much the worst stretch of the text looks like an instruction to a model. Linear in the text. */
-export function score(model: Model, text: string): number {
-  let worst = Number.NEGATIVE_INFINITY
-  for (let at = 0; at === 0 || at + WINDOW < text.length; at += BLOCK - WINDOW) {
-    worst = Math.max(worst, worstWindow(model, text.slice(at, at + BLOCK)))
-  }
-  return 1 / (1 + Math.exp(-worst))
-}
-
-function worstWindow(model: Model, block: string): number {
-  const { length, chars, words, ends } = gramsOf(block)
-  const charSums = sums(model.chars, chars)
-  const wordSums = sums(model.words, words)
-  let worst = Number.NEGATIVE_INFINITY
-  let first = 0
-  let last = 0
-  for (let from = 0; ; from += STRIDE) {
-    const to = Math.min(from + WINDOW, length)
-    while (first < ends.length && (ends[first] as number) <= from) first++
-    while (last < ends.length && (ends[last] as number) <= to) last++
-    const charPart = ((charSums[to] as number) - (charSums[from] as number)) * model.charScale
-    const wordPart = ((wordSums[last] as number) - (wordSums[first] as number)) * model.wordScale
-    const sum = model.bias + charPart / norm(to - from) + wordPart / norm(last - first)
-    if (sum > worst) worst = sum
-    if (to === length) return worst
-  }
-}
-
-/** Length of the vector of counts, were each n-gram there once. */
-export const norm = (count: number): number => Math.sqrt(Math.max(1, count * ORDERS))
-
-/** Sums of the weights of the n-grams before each position. */
-function sums(weights: Int8Array, places: Uint32Array): Int32Array {
-  const count = places.length / ORDERS
-  const out = new Int32Array(count + 1)
-  for (let i = 0, at = 0; i < count; i++, at += 3) {
-    out[i + 1] =
-      (out[i] as number) +
-      (weights[places[at] as number] as number) +
-      (weights[places[at + 1] as number] as number) +
-      (weights[places[at + 2] as number] as number)
-  }
-  return out
-}

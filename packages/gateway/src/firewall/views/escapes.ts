@@ -1,3 +1,4 @@
+import { AMPERSAND, BACKSLASH } from '../survey/tables.ts'
 import type { Decoder } from './decoder.ts'
 
 const NAMED: Readonly<Record<string, string>> = {
@@ -22,9 +23,9 @@ const character = (code: number): string => (code > 0x10ffff ? '\ufffd' : String
 /** Character references of HTML. */
 export const entities: Decoder = {
   name: 'HTML entities',
-  suspects: (text) => /&#?[A-Za-z0-9]{2}/.test(text),
-  decode: (text) =>
-    text.replace(ENTITY, (whole, decimal?: string, hex?: string, name?: string) => {
+  suspects: (survey) => (survey.has & AMPERSAND) !== 0 && /&#?[A-Za-z0-9]{2}/.test(survey.whole()),
+  decode: (survey) =>
+    survey.whole().replace(ENTITY, (whole, decimal?: string, hex?: string, name?: string) => {
       if (decimal !== undefined) return character(Number(decimal))
       if (hex !== undefined) return character(Number.parseInt(hex, 16))
       return (Object.hasOwn(NAMED, name as string) && NAMED[name as string]) || whole
@@ -34,9 +35,11 @@ export const entities: Decoder = {
 /** Escapes of JSON and of programming languages that were not undone. */
 export const escapes: Decoder = {
   name: 'escapes',
-  suspects: (text) => /\\[ux]/.test(text),
-  decode: (text) =>
-    text.replace(ESCAPE, (_, braced?: string, four?: string, two?: string) =>
-      character(Number.parseInt((braced ?? four ?? two) as string, 16)),
-    ),
+  suspects: (survey) => (survey.has & BACKSLASH) !== 0 && /\\[ux]/.test(survey.whole()),
+  decode: (survey) =>
+    survey
+      .whole()
+      .replace(ESCAPE, (_, braced?: string, four?: string, two?: string) =>
+        character(Number.parseInt((braced ?? four ?? two) as string, 16)),
+      ),
 }

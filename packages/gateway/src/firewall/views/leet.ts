@@ -1,30 +1,46 @@
+import { LEET, MEANT_LEET } from '../survey/tables.ts'
 import type { Decoder } from './decoder.ts'
-import { changeSegments } from './segments.ts'
+import { rewrite } from './rewrite.ts'
 
-const LETTER: Readonly<Record<string, string>> = {
-  '0': 'o',
-  '1': 'i',
-  '3': 'e',
-  '4': 'a',
-  '5': 's',
-  '7': 't',
+/** An address has its sign between letters too, so a sign alone says nothing. */
+const MIXED = /[a-z][013457]|[013457][a-z]|[a-z][$!][a-z]/gi
+
+const LETTER = new Uint8Array(65_536)
+for (const [sign, letter] of Object.entries({
+  0: 'o',
+  1: 'i',
+  3: 'e',
+  4: 'a',
+  5: 's',
+  7: 't',
   '@': 'a',
   $: 's',
   '!': 'i',
-}
-/** An address has its sign between letters too, so a sign alone says nothing. */
-const MIXED = /[a-z][013457]|[013457][a-z]|[a-z][$!][a-z]/gi
-const MEANT = 3
-const SIGN = /[013457@$!](?=\w)|(?<=\w)[013457@$]/g
+}))
+  LETTER[sign.charCodeAt(0)] = letter.charCodeAt(0)
+const EXCLAMATION = '!'.charCodeAt(0)
+
+const IN_WORD = new Uint8Array(65_536)
+for (let unit = 0; unit < 128; unit++) IN_WORD[unit] = Number(/\w/.test(String.fromCharCode(unit)))
 
 /** Digits and signs for letters. */
 export const leet: Decoder = {
   name: 'leet',
-  suspects: (text) => /[a-z][013457]|[013457][a-z]|[a-z][$!][a-z]/i.test(text),
-  decode: (text) =>
-    changeSegments(
-      text,
-      (piece) => (piece.match(MIXED)?.length ?? 0) >= MEANT,
-      (piece) => piece.replace(SIGN, (sign) => LETTER[sign] as string),
-    ),
+  suspects: (survey) => survey.isFlagged(LEET),
+  decode: (survey) =>
+    survey
+      .segments(LEET)
+      .filter((piece) => (piece.match(MIXED)?.length ?? 0) >= MEANT_LEET)
+      .map((piece) => rewrite(piece, meant))
+      .join('\n'),
+}
+
+/** A sign stands for a letter beside another. After a word, an exclamation mark is one. */
+function meant(units: Uint16Array, at: number): number {
+  const unit = units[at] as number
+  const letter = LETTER[unit] as number
+  if (letter === 0) return unit
+  const isBefore = at + 1 < units.length && IN_WORD[units[at + 1] as number] === 1
+  const isAfter = at > 0 && IN_WORD[units[at - 1] as number] === 1 && unit !== EXCLAMATION
+  return isBefore || isAfter ? letter : unit
 }

@@ -1,3 +1,4 @@
+import { HIDDEN } from '../survey/tables.ts'
 import type { Decoder } from './decoder.ts'
 import { readable } from './readable.ts'
 
@@ -9,9 +10,9 @@ const byteOf = (selector: string): number => {
 /** Variation selectors: there are 256, one for each byte. */
 export const selectors: Decoder = {
   name: 'variation selectors',
-  suspects: (text) => /[\ufe00-\ufe0f\udb40]/.test(text),
-  decode: (text) =>
-    (text.match(/[\ufe00-\ufe0f\u{e0100}-\u{e01ef}]{4,}/gu) ?? [])
+  suspects: (survey) => (survey.has & HIDDEN) !== 0 && /[\ufe00-\ufe0f\udb40]/.test(survey.whole()),
+  decode: (survey) =>
+    (survey.whole().match(/[\ufe00-\ufe0f\u{e0100}-\u{e01ef}]{4,}/gu) ?? [])
       .map((run) => readable(Buffer.from([...run].map(byteOf))))
       .join('\n'),
 }

@@ -1,13 +1,16 @@
+import { SPACED } from '../survey/tables.ts'
 import type { Decoder } from './decoder.ts'
 
 const RUN = /(?<![A-Za-z0-9])(?:[A-Za-z0-9][ ._*-]{1,3}){6,}[A-Za-z0-9](?![A-Za-z0-9])/g
+/** A run begins less than this before it is noticed. */
+const AROUND = 40
 
 /** One letter at a time. Words are apart by more than letters are, or run together. */
 export const spaced: Decoder = {
   name: 'letter-spaced',
-  suspects: (text) => /[ ._*-][A-Za-z0-9][ ._*-]{1,3}[A-Za-z0-9][ ._*-]{1,3}[A-Za-z0-9][ ._*-]/.test(text),
-  decode: (text) =>
-    (text.match(RUN) ?? [])
+  suspects: (survey) => survey.isFlagged(SPACED),
+  decode: (survey) =>
+    (survey.stretches(SPACED, AROUND, AROUND).match(RUN) ?? [])
       .map((run) => run.replace(/([ ._*-]{1,3})/g, (gap) => (gap.length > 1 ? ' ' : '')))
       .join('\n'),
 }

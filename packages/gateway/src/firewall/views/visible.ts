@@ -1,3 +1,4 @@
+import { DISGUISE } from '../survey/tables.ts'
 import { foldConfusables } from './confusables.ts'
 import type { Decoder } from './decoder.ts'
 
@@ -16,10 +17,11 @@ const COMBINING = /[\u0300-\u036f]+/g
 /** What a person reads: terminal and direction controls applied, invisible characters out, look-alike letters folded. */
 export const visible: Decoder = {
   name: 'disguised letters',
-  suspects: (text) => CANDIDATE.test(text),
-  decode: (text) =>
+  suspects: (survey) => (survey.has & DISGUISE) !== 0 && CANDIDATE.test(survey.whole()),
+  decode: (survey) =>
     foldConfusables(
-      text
+      survey
+        .whole()
         .replace(TERMINAL, '')
         .replace(OVERRIDDEN, (_, shown: string) => [...shown].reverse().join(''))
         .replace(INVISIBLE, '')

@@ -1,0 +1,38 @@
+/** Some for any message, and so much for each character of it. */
+interface Rate {
+  readonly any: number
+  readonly each: number
+}
+
+/** Characters that decoders may add to a message. */
+export const DECODED: Rate = { any: 4096, each: 2 }
+/** Characters that may be looked at beyond the passes that every text is worth, each as often as an expression or a decoder looks at it. */
+export const LOOKED_AT: Rate = { any: 16_384, each: 16 }
+
+/** What may still be spent on one message, so that none costs more than a small multiple of a clean one of its size. */
+export class Allowance {
+  #decoded = DECODED.any
+  #looks = LOOKED_AT.any
+
+  /** The message has that many characters more. */
+  grow(length: number): void {
+    this.#decoded += DECODED.each * length
+    this.#looks += LOOKED_AT.each * length
+  }
+
+  /** @returns whether a decoded text of that length may be looked into */
+  takeDecoded(length: number): boolean {
+    if (length > this.#decoded) return false
+    this.#decoded -= length
+    return true
+  }
+
+  /** False when nothing more may be looked at closely. What has been begun is finished, so a little more than allowed may be spent. */
+  get mayLook(): boolean {
+    return this.#looks > 0
+  }
+
+  spend(looks: number): void {
+    this.#looks -= looks
+  }
+}

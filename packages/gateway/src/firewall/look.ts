@@ -1,0 +1,42 @@
+import type { Allowance } from './allowance.ts'
+import type { Detector, Finding } from './detector.ts'
+import type { View } from './views.ts'
+import { viewsOf } from './views.ts'
+
+const TOO_ENCODED: Finding = {
+  detector: 'views',
+  what: 'more encoded text than is read',
+  severity: 'escalate',
+}
+const TOO_MUCH: Finding = {
+  detector: 'views',
+  what: 'more to look at closely than is looked at',
+  severity: 'escalate',
+}
+
+/** Runs detectors over every form of a text. Those that refuse look at all that was decoded; the others while there is an allowance. */
+export function look(
+  text: string,
+  detectors: readonly Detector[],
+  allowance: Allowance,
+  report: (finding: Finding, view: View) => void,
+): void {
+  const { views, isWhole } = viewsOf(text, allowance)
+  const plain = views[0] as View
+  let isTooMuch = false
+  for (const detector of detectors) {
+    for (const view of views) {
+      const { survey } = view
+      const before = survey.handed
+      if ((view === plain || detector.reads === 'views') && detector.suspects(survey)) {
+        if (allowance.mayLook || detector.refuses) {
+          const finding = detector.inspect(survey)
+          if (finding) report(finding, view)
+        } else isTooMuch = true
+        allowance.spend(survey.handed - before)
+      }
+    }
+  }
+  if (!isWhole) report(TOO_ENCODED, plain)
+  if (isTooMuch) report(TOO_MUCH, plain)
+}
