@@ -55,7 +55,9 @@ export const exfiltration: Detector = {
       else if (data.some(isPayload)) what.add('data in an address')
     }
     if (survey.isFlagged(LONG_NAME)) {
-      for (const name of survey.stretches(LONG_NAME, AROUND, AROUND).split(NO_NAME)) {
+      for (const name of survey
+        .pieces(survey.stretches(LONG_NAME, AROUND, AROUND))
+        .flatMap((piece) => piece.split(NO_NAME))) {
         if (!name.includes('.')) continue
         if (name.split(NO_HOST).some(isTunnel)) what.add('data in a host name')
         if (filesIn(name).some(isDense)) what.add('data in a file name')

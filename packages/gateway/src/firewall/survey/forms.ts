@@ -83,14 +83,15 @@ export class Forms {
   end(): void {
     const { text } = this.#survey
     if (this.#from < text.length) this.#close(text.length, true)
-    this.#survey.has = carried[HAS_SO_FAR] as number
   }
 
   /** What is cut off a segment that is too long begins the next. */
   #close(at: number, isEnd: boolean): void {
     const { text } = this.#survey
     const end = isEnd ? at : cutOf(text, this.#from, at)
+    this.#survey.has |= carried[HAS_SO_FAR] as number
     this.#survey.addSegment(this.#from, end, flags())
+    carried[HAS_SO_FAR] = 0
     this.#from = end
     carried[REACHED] = 0
     let letters = 0
@@ -138,6 +139,7 @@ function flags(): number {
     (reached & 0x40000000 ? tables.SPACED : 0) |
     (count >= 10 && letters >>> 10 < (tables.LEAD_BASE - tables.MEANT_ROTATED) * count ? tables.ROTATED : 0) |
     ((pairs & 0x1ff) >= tables.MEANT_LEET ? tables.LEET : 0) |
+    ((carried[HAS_SO_FAR] as number) & tables.DISGUISE ? tables.DISGUISED : 0) |
     (backward > 1 && 2 * backward + 1 > forward ? tables.BACKWARD : 0)
   )
 }

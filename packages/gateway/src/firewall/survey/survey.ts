@@ -65,21 +65,24 @@ export class Survey {
     return this.#counted(spans)
   }
 
-  /** The segments with a flag, each as it is. */
-  segments(flag: number): readonly string[] {
+  /** The segments with a flag. */
+  segments(flag: number): readonly Span[] {
     const spans: Span[] = []
     this.#eachSegment(flag, (start, end) => spans.push({ start, end }))
-    return this.#counted(spans).map(({ start, end }) => this.text.slice(start, end))
+    return this.#counted(spans)
   }
 
-  /** Segments with a flag and what is near them; those that touch are in one piece, the others in lines of their own. */
-  stretches(flag: number, before: number, after: number): string {
+  /** Segments with a flag and what is near them; those that touch are one. */
+  stretches(flag: number, before: number, after: number): readonly Span[] {
     const spans: Span[] = []
     const { length } = this.text
     this.#eachSegment(flag, (start, end) => join(spans, start - before, end + after, length))
     return this.#counted(spans)
-      .map(({ start, end }) => this.text.slice(start, end))
-      .join('\n\n\n')
+  }
+
+  /** What the text says there. */
+  pieces(spans: readonly Span[]): readonly string[] {
+    return spans.map(({ start, end }) => this.text.slice(start, end))
   }
 
   /** The text, for who looks at all of it. */

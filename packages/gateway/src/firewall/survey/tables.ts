@@ -14,10 +14,6 @@ import {
 /** What a text has somewhere; bits of `Survey.has`. */
 export const HIDDEN = 1
 export const DISGUISE = 2
-export const PERCENT = 4
-export const AMPERSAND = 8
-export const BACKSLASH = 16
-export const PLUS = 32
 
 /** What a stretch of a text may be; flags of a segment. The first four are runs of characters, counted side by side in one number. */
 export const BASE64 = 1
@@ -27,6 +23,7 @@ export const SPACED = 8
 export const ROTATED = 16
 export const LEET = 32
 export const BACKWARD = 64
+export const DISGUISED = 128
 
 /** Every count of a run is in a byte of its own; at 64 this is halved, so that none carries into the next. */
 export const FULL = 0x40404040
@@ -40,19 +37,7 @@ const byClass = (value: (c: number) => number): Int32Array => Int32Array.from(CL
 const byPair = (value: (before: number, c: number) => number): Int32Array =>
   Int32Array.from(CLASSES.flatMap((before) => CLASSES.map((c) => value(before, c))))
 
-const isPercent = among('%')
-const isAmpersand = among('&')
-const isBackslash = among('\\')
-const isPlus = among('+')
-export const HAS = byClass(
-  (c) =>
-    (isHidden(c) ? HIDDEN : 0) |
-    (isDisguise(c) ? DISGUISE : 0) |
-    (isPercent(c) ? PERCENT : 0) |
-    (isAmpersand(c) ? AMPERSAND : 0) |
-    (isBackslash(c) ? BACKSLASH : 0) |
-    (isPlus(c) ? PLUS : 0),
-)
+export const HAS = byClass((c) => (isHidden(c) ? HIDDEN : 0) | (isDisguise(c) ? DISGUISE : 0))
 
 const isBase64Sign = among('+/_-')
 const inBase64 = (c: number): boolean => isAlphanumeric(c) || isBase64Sign(c)
@@ -80,6 +65,7 @@ export const ADD = byPair((before, c) =>
   bytes(inBase64(c), inName(c), isHexDigit(c), isAlphanumeric(c) && !isAlphanumeric(before), 1),
 )
 
+const isPlus = among('+')
 const betweenDigits = among(' .-(')
 export const DIGITS = byClass((c) => Number(isDigit(c) || isPlus(c)))
 /** All bits, where a run of digits goes on. */

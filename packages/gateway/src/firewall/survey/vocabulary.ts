@@ -5,10 +5,22 @@ import { SECRET_RULES } from '../detectors/secret-rules.ts'
 export const ADDRESSES: readonly string[] = ['http://', 'https://']
 export const AT_SIGN: readonly string[] = ['@']
 
+const DIGITS_OF_HEX = [...'0123456789abcdef']
+/** What URL encoding, escapes and references of characters begin with. */
+export const URL_ENCODED: readonly string[] = ['+', ...DIGITS_OF_HEX.map((digit) => `%${digit}`)]
+export const BACKSLASHES: readonly string[] = ['\\u', '\\x']
+export const REFERENCES: readonly string[] = [
+  '&#',
+  ...[...'abcdefghijklmnopqrstuvwxyz'].map((letter) => `&${letter}`),
+]
+
 /** Groups of words that the pass looks for; one file of a detector names what it cannot do without. */
 export const VOCABULARY: readonly (readonly string[])[] = [
   ADDRESSES,
   AT_SIGN,
+  URL_ENCODED,
+  BACKSLASHES,
+  REFERENCES,
   ...SECRET_RULES.map(({ keywords }) => keywords),
   ...INJECTION_RULES.flatMap(({ words }) => words),
 ]

@@ -1,5 +1,6 @@
 import { BASE64 } from '../survey/tables.ts'
 import type { Decoder } from './decoder.ts'
+import { APART } from './local.ts'
 import { readable } from './readable.ts'
 
 const SHORTEST = 16
@@ -21,7 +22,7 @@ export const base64: Decoder = {
   name: 'base64',
   suspects: (survey) => survey.isFlagged(BASE64),
   decode(survey) {
-    const stretches = survey.stretches(BASE64, AROUND, AROUND)
+    const stretches = survey.pieces(survey.stretches(BASE64, AROUND, AROUND)).join(APART)
     const text = stretches.includes('\n') ? stretches.replace(WRAPPED, '') : stretches
     const found: string[] = []
     for (let at = 0; at < text.length; ) {

@@ -1,5 +1,6 @@
-import { AMPERSAND, BACKSLASH } from '../survey/tables.ts'
+import { BACKSLASHES, groupOf, REFERENCES } from '../survey/vocabulary.ts'
 import type { Decoder } from './decoder.ts'
+import { decodedAround } from './local.ts'
 
 const NAMED: Readonly<Record<string, string>> = {
   amp: '&',
@@ -20,26 +21,28 @@ const ESCAPE = /\\(?:u\{([0-9a-fA-F]{1,6})\}|u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})
 
 const character = (code: number): string => (code > 0x10ffff ? '\ufffd' : String.fromCodePoint(code))
 
+const REFERENCE = groupOf(REFERENCES)
+const BACKSLASH = groupOf(BACKSLASHES)
+
 /** Character references of HTML. */
 export const entities: Decoder = {
   name: 'HTML entities',
-  suspects: (survey) => (survey.has & AMPERSAND) !== 0 && /&#?[A-Za-z0-9]{2}/.test(survey.whole()),
-  decode: (survey) =>
-    survey.whole().replace(ENTITY, (whole, decimal?: string, hex?: string, name?: string) => {
-      if (decimal !== undefined) return character(Number(decimal))
-      if (hex !== undefined) return character(Number.parseInt(hex, 16))
-      return (Object.hasOwn(NAMED, name as string) && NAMED[name as string]) || whole
-    }),
+  suspects: (survey) => survey.met(REFERENCE),
+  decode: (survey) => decodedAround(survey, REFERENCE, (piece) => piece.replace(ENTITY, referred)),
+}
+
+function referred(whole: string, decimal?: string, hex?: string, name?: string): string {
+  if (decimal !== undefined) return character(Number(decimal))
+  if (hex !== undefined) return character(Number.parseInt(hex, 16))
+  return (Object.hasOwn(NAMED, name as string) && NAMED[name as string]) || whole
 }
 
 /** Escapes of JSON and of programming languages that were not undone. */
 export const escapes: Decoder = {
   name: 'escapes',
-  suspects: (survey) => (survey.has & BACKSLASH) !== 0 && /\\[ux]/.test(survey.whole()),
-  decode: (survey) =>
-    survey
-      .whole()
-      .replace(ESCAPE, (_, braced?: string, four?: string, two?: string) =>
-        character(Number.parseInt((braced ?? four ?? two) as string, 16)),
-      ),
+  suspects: (survey) => survey.met(BACKSLASH),
+  decode: (survey) => decodedAround(survey, BACKSLASH, (piece) => piece.replace(ESCAPE, escaped)),
 }
+
+const escaped = (_: string, braced?: string, four?: string, two?: string): string =>
+  character(Number.parseInt((braced ?? four ?? two) as string, 16))

@@ -1,5 +1,6 @@
 import { HEX } from '../survey/tables.ts'
 import type { Decoder } from './decoder.ts'
+import { APART } from './local.ts'
 import { readable } from './readable.ts'
 
 /** Pairs of digits, with or without a prefix and something between them. */
@@ -11,7 +12,12 @@ export const hex: Decoder = {
   name: 'hexadecimal',
   suspects: (survey) => survey.isFlagged(HEX),
   decode: (survey) =>
-    (survey.stretches(HEX, AROUND, AROUND).match(RUN) ?? [])
+    (
+      survey
+        .pieces(survey.stretches(HEX, AROUND, AROUND))
+        .join(APART)
+        .match(RUN) ?? []
+    )
       .map((run) => readable(Buffer.from(run.replace(/0x|\\x|[\s:,-]/g, ''), 'hex')))
       .filter((found) => found !== '')
       .join('\n'),

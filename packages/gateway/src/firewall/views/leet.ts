@@ -29,7 +29,7 @@ export const leet: Decoder = {
   suspects: (survey) => survey.isFlagged(LEET),
   decode: (survey) =>
     survey
-      .segments(LEET)
+      .pieces(survey.segments(LEET))
       .filter((piece) => (piece.match(MIXED)?.length ?? 0) >= MEANT_LEET)
       .map((piece) => rewrite(piece, meant))
       .join('\n'),

@@ -12,7 +12,7 @@ const PAIRED = /[\ud800-\udfff]/
 export const reversed: Decoder = {
   name: 'reversed',
   suspects: (survey) => survey.isFlagged(BACKWARD),
-  decode: (survey) => survey.segments(BACKWARD).filter(isBackward).map(turned).join('\n'),
+  decode: (survey) => survey.pieces(survey.segments(BACKWARD)).filter(isBackward).map(turned).join('\n'),
 }
 
 const isBackward = (piece: string): boolean => {

@@ -8,7 +8,7 @@ export const rot13: Decoder = {
   suspects: (survey) => survey.isFlagged(ROTATED),
   decode: (survey) =>
     survey
-      .segments(ROTATED)
+      .pieces(survey.segments(ROTATED))
       .map((piece) => rewrite(piece, rotated))
       .join('\n'),
 }

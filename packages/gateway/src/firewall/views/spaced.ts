@@ -1,5 +1,6 @@
 import { SPACED } from '../survey/tables.ts'
 import type { Decoder } from './decoder.ts'
+import { APART } from './local.ts'
 
 const RUN = /(?<![A-Za-z0-9])(?:[A-Za-z0-9][ ._*-]{1,3}){6,}[A-Za-z0-9](?![A-Za-z0-9])/g
 /** A run begins less than this before it is noticed. */
@@ -10,7 +11,12 @@ export const spaced: Decoder = {
   name: 'letter-spaced',
   suspects: (survey) => survey.isFlagged(SPACED),
   decode: (survey) =>
-    (survey.stretches(SPACED, AROUND, AROUND).match(RUN) ?? [])
+    (
+      survey
+        .pieces(survey.stretches(SPACED, AROUND, AROUND))
+        .join(APART)
+        .match(RUN) ?? []
+    )
       .map((run) => run.replace(/([ ._*-]{1,3})/g, (gap) => (gap.length > 1 ? ' ' : '')))
       .join('\n'),
 }

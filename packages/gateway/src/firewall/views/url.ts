@@ -1,16 +1,19 @@
-import { PERCENT, PLUS } from '../survey/tables.ts'
+import { groupOf, URL_ENCODED } from '../survey/vocabulary.ts'
 import type { Decoder } from './decoder.ts'
+import { decodedAround } from './local.ts'
+
+const ENCODED = groupOf(URL_ENCODED)
+/** One plus sign may be a sum; words between two are a query. */
+const MEANT = /%[0-9a-fA-F]{2}|\w\+\w{1,40}\+\w/
 
 /** Percent signs with two digits, and plus signs between words. */
 export const url: Decoder = {
   name: 'URL encoding',
-  suspects: (survey) =>
-    (survey.has & (PERCENT | PLUS)) !== 0 && /%[0-9a-fA-F]{2}|\w\+\w{1,40}\+\w/.test(survey.whole()),
-  decode: (survey) =>
-    survey
-      .whole()
-      .replace(/(?<=\w)\+(?=\w)/g, ' ')
-      .replace(/(?:%[0-9a-fA-F]{2})+/g, (run) =>
-        Buffer.from(run.replaceAll('%', ''), 'hex').toString('utf8'),
-      ),
+  suspects: (survey) => survey.met(ENCODED),
+  decode: (survey) => decodedAround(survey, ENCODED, (piece) => (MEANT.test(piece) ? decoded(piece) : piece)),
 }
+
+const decoded = (piece: string): string =>
+  piece
+    .replace(/(?<=\w)\+(?=\w)/g, ' ')
+    .replace(/(?:%[0-9a-fA-F]{2})+/g, (run) => Buffer.from(run.replaceAll('%', ''), 'hex').toString('utf8'))

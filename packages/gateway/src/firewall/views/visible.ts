@@ -1,6 +1,7 @@
-import { DISGUISE } from '../survey/tables.ts'
+import { DISGUISED } from '../survey/tables.ts'
 import { foldConfusables } from './confusables.ts'
 import type { Decoder } from './decoder.ts'
+import { decodedNear } from './local.ts'
 
 /**
  * Anything that could disguise: controls, soft hyphen, combining marks, phonetic, Greek, Cyrillic, Armenian, Cherokee and Lisu letters,
@@ -17,15 +18,17 @@ const COMBINING = /[\u0300-\u036f]+/g
 /** What a person reads: terminal and direction controls applied, invisible characters out, look-alike letters folded. */
 export const visible: Decoder = {
   name: 'disguised letters',
-  suspects: (survey) => (survey.has & DISGUISE) !== 0 && CANDIDATE.test(survey.whole()),
+  suspects: (survey) => survey.isFlagged(DISGUISED),
   decode: (survey) =>
-    foldConfusables(
-      survey
-        .whole()
-        .replace(TERMINAL, '')
-        .replace(OVERRIDDEN, (_, shown: string) => [...shown].reverse().join(''))
-        .replace(INVISIBLE, '')
-        .normalize('NFKC')
-        .replace(COMBINING, ''),
-    ),
+    decodedNear(survey, DISGUISED, (piece) => (CANDIDATE.test(piece) ? shown(piece) : piece)),
 }
+
+const shown = (piece: string): string =>
+  foldConfusables(
+    piece
+      .replace(TERMINAL, '')
+      .replace(OVERRIDDEN, (_, turned: string) => [...turned].reverse().join(''))
+      .replace(INVISIBLE, '')
+      .normalize('NFKC')
+      .replace(COMBINING, ''),
+  )
