@@ -5,9 +5,9 @@ interface Rate {
 }
 
 /** Characters that decoders may add to a message. */
-export const DECODED: Rate = { any: 4096, each: 2 }
+export const DECODED: Rate = { any: 2048, each: 2 }
 /** Characters that may be looked at beyond the passes that every text is worth, each as often as an expression or a decoder looks at it. */
-export const LOOKED_AT: Rate = { any: 16_384, each: 16 }
+export const LOOKED_AT: Rate = { any: 16_384, each: 12 }
 
 /** What may still be spent on one message, so that none costs more than a small multiple of a clean one of its size. */
 export class Allowance {

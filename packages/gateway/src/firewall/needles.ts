@@ -55,7 +55,8 @@ function isAt(text: string, start: number, { text: needle, anyCase }: Needle): b
   if (!anyCase) return text.startsWith(needle, start)
   for (let i = 0; i < needle.length; i++) {
     const code = text.charCodeAt(start + i)
-    if (code !== needle.charCodeAt(i) && (code | 32) !== needle.charCodeAt(i)) return false
+    const isCapital = code >= 65 && code <= 90
+    if ((isCapital ? code | 32 : code) !== needle.charCodeAt(i)) return false
   }
   return true
 }

@@ -14,19 +14,20 @@ import { tags } from './views/tags.ts'
 import { url } from './views/url.ts'
 import { visible } from './views/visible.ts'
 
+/** Those that find a hidden text come before those that write a whole one anew: what may be decoded is shared by all. */
 const DECODERS: readonly Decoder[] = [
-  visible,
   tags,
   selectors,
+  base64,
+  hex,
   entities,
   escapes,
   url,
-  base64,
-  hex,
+  visible,
+  spaced,
   rot13,
   leet,
   reversed,
-  spaced,
 ]
 
 const DEPTH = 2

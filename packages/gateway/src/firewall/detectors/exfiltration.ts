@@ -16,9 +16,16 @@ const ADDRESS = groupOf(ADDRESSES)
 const BEGINNING = /https?:\/\//gi
 const LONGEST_BEGINNING = 8
 const URL_HERE = /\bhttps?:\/\/[^\s"'<>()[\]{}|\\^`]{4,4096}/iy
-/** What is fetched without anyone clicking it. */
-const LOADED =
-  /!\[[^\]\n]{0,200}\]\(\s{0,4}<?$|<(?:img|image|iframe|video|audio|source|embed|object|script|link)\b[^<>]{0,200}(?:src|href|data)\s{0,4}=\s{0,4}["']?$|\burl\(\s{0,4}["']?$/i
+/** What is fetched without anyone clicking it: each with what it begins with, from which on it is looked at. */
+const LOADED: readonly (readonly [begins: string, pattern: RegExp])[] = [
+  ['![', /^!\[[^\]\n]{0,200}\]\(\s{0,4}<?$/],
+  [
+    '<',
+    /^<(?:img|image|iframe|video|audio|source|embed|object|script|link)\b[^<>]{0,200}(?:src|href|data)\s{0,4}=\s{0,4}["']?$/i,
+  ],
+  ['(', /^\(\s{0,4}["']?$/],
+]
+const CSS = /\burl$/i
 /** How far before an address its surroundings are looked at. */
 const BEFORE = 240
 /** A name begins less than this before the pass notices that it is long. */
@@ -49,7 +56,7 @@ export const exfiltration: Detector = {
       }
       const data = dataIn(url)
       if (!data.some((part) => part.length >= SHORTEST_DATA)) continue
-      const isLoaded = LOADED.test(survey.text.slice(Math.max(0, index - BEFORE), index))
+      const isLoaded = isLoadedBy(survey.text.slice(Math.max(0, index - BEFORE), index))
       if (isLoaded && data.some((part) => part.length >= SHORTEST_DATA && !isPlainName(part)))
         what.add('data in a loaded resource')
       else if (data.some(isPayload)) what.add('data in an address')
@@ -84,6 +91,17 @@ function* addressesIn(survey: Survey): Iterable<readonly [url: string, index: nu
     }
   }
 }
+
+/** Whether what is before an address makes a viewer fetch it. */
+const isLoadedBy = (before: string): boolean =>
+  LOADED.some(([begins, pattern]) => {
+    const at = before.lastIndexOf(begins)
+    return (
+      at >= 0 &&
+      pattern.test(before.slice(at)) &&
+      (begins !== '(' || CSS.test(before.slice(Math.max(0, at - 4), at)))
+    )
+  })
 
 /** Values of the query, and the fragments of the path. */
 function dataIn(url: string): string[] {

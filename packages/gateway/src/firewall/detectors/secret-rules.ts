@@ -17,9 +17,9 @@ const rule = (name: string, keyword: string | readonly string[], pattern: RegExp
 
 /** Neither words nor a stand-in. */
 const isRandom = (token: string): boolean =>
-  entropy(token) >= 3.4 &&
   /\d/.test(token) &&
   /[a-z]/i.test(token) &&
+  entropy(token) >= 3.4 &&
   !/example|placeholder|xxxx|your[_-]/i.test(token)
 
 export const SECRET_RULES: readonly SecretRule[] = [

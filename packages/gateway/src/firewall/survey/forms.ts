@@ -130,7 +130,6 @@ function flags(): number {
   const pairs = carried[PAIRS_SO_FAR] as number
   const count = letters & 0x3ff
   const backward = (pairs >>> 9) & 0x1ff
-  // Pairs that overlap are both counted here, and one of the segment before.
   const forward = (pairs >>> 18) & 0x1ff
   return (
     (reached & 0x40 ? tables.BASE64 : 0) |
@@ -140,6 +139,6 @@ function flags(): number {
     (count >= 10 && letters >>> 10 < (tables.LEAD_BASE - tables.MEANT_ROTATED) * count ? tables.ROTATED : 0) |
     ((pairs & 0x1ff) >= tables.MEANT_LEET ? tables.LEET : 0) |
     ((carried[HAS_SO_FAR] as number) & tables.DISGUISE ? tables.DISGUISED : 0) |
-    (backward > 1 && 2 * backward + 1 > forward ? tables.BACKWARD : 0)
+    (backward > 1 && backward > forward ? tables.BACKWARD : 0)
   )
 }

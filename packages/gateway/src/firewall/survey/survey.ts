@@ -58,7 +58,8 @@ export class Survey {
     const { text } = this
     const spans: Span[] = []
     for (const { start, end } of this.#marks?.get(group)?.around(before, after, text.length) ?? []) {
-      let to = end
+      // What the one before went through is not gone through again.
+      let to = Math.max(end, Math.min(spans.at(-1)?.end ?? 0, end + most))
       while (to < text.length && to < end + most && !isSpace(CLASS[text.charCodeAt(to)] as number)) to++
       join(spans, start, to, text.length)
     }

@@ -76,7 +76,7 @@ export const DIGITS_KEPT = byClass((c) => -Number(isDigit(c) || isPlus(c) || bet
  * reverse.
  */
 const LEAD = [2, -16, 4, 38, 8, -10, -15, 8, 19, -28, 16, 7, 35]
-export const leadOf = (letter: number): number =>
+const leadOf = (letter: number): number =>
   letter < 13 ? (LEAD[letter] as number) : -(LEAD[letter - 13] as number)
 /** By how much the letters of a rotated text lag on average. */
 export const MEANT_ROTATED = 3
@@ -88,8 +88,8 @@ export const LEAD_BASE = 38
 export const LETTERS = byClass((c) => (isLetter(c) ? 1 | ((leadOf(c - 1) + LEAD_BASE) << 10) : 0))
 
 /** Pairs of letters that are frequent in English one way round only. */
-export const FORWARD_PAIRS = ['th', 'he', 'nd', 'ng', 'ou', 'of', 'ry', 'ly', 'qu']
-export const BACKWARD_PAIRS = FORWARD_PAIRS.map((pair) => `${pair[1]}${pair[0]}`)
+const FORWARD_PAIRS = ['th', 'he', 'nd', 'ng', 'ou', 'of', 'ry', 'ly', 'qu']
+const BACKWARD_PAIRS = FORWARD_PAIRS.map((pair) => `${pair[1]}${pair[0]}`)
 const NEWLINE = classOf('\n')
 const isPairOf = (pairs: readonly string[], before: number, c: number): boolean =>
   pairs.includes(String.fromCharCode(96 + before, 96 + c))

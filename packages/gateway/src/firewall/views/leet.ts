@@ -1,9 +1,6 @@
-import { LEET, MEANT_LEET } from '../survey/tables.ts'
+import { LEET } from '../survey/tables.ts'
 import type { Decoder } from './decoder.ts'
 import { rewrite } from './rewrite.ts'
-
-/** An address has its sign between letters too, so a sign alone says nothing. */
-const MIXED = /[a-z][013457]|[013457][a-z]|[a-z][$!][a-z]/gi
 
 const LETTER = new Uint8Array(65_536)
 for (const [sign, letter] of Object.entries({
@@ -30,17 +27,16 @@ export const leet: Decoder = {
   decode: (survey) =>
     survey
       .pieces(survey.segments(LEET))
-      .filter((piece) => (piece.match(MIXED)?.length ?? 0) >= MEANT_LEET)
       .map((piece) => rewrite(piece, meant))
       .join('\n'),
 }
 
 /** A sign stands for a letter beside another. After a word, an exclamation mark is one. */
-function meant(units: Uint16Array, at: number): number {
+function meant(units: Uint16Array, count: number, at: number): number {
   const unit = units[at] as number
   const letter = LETTER[unit] as number
   if (letter === 0) return unit
-  const isBefore = at + 1 < units.length && IN_WORD[units[at + 1] as number] === 1
+  const isBefore = at + 1 < count && IN_WORD[units[at + 1] as number] === 1
   const isAfter = at > 0 && IN_WORD[units[at - 1] as number] === 1 && unit !== EXCLAMATION
   return isBefore || isAfter ? letter : unit
 }

@@ -1,8 +1,16 @@
-/** A text with each of its code units replaced: `unitAt` is given them all, and a place. */
-export function rewrite(text: string, unitAt: (units: Uint16Array, at: number) => number): string {
-  const from = new Uint16Array(text.length)
-  const to = new Uint16Array(text.length)
-  for (let i = 0; i < text.length; i++) from[i] = text.charCodeAt(i)
-  for (let i = 0; i < text.length; i++) to[i] = unitAt(from, i)
-  return String.fromCharCode.apply(undefined, to as unknown as number[])
+const LONGEST = 512
+const from = new Uint16Array(LONGEST)
+const to = new Uint16Array(LONGEST)
+const bytes = Buffer.from(to.buffer)
+
+/** A piece of text with each of its code units replaced: `unitAt` is given them all, how many they are, and a place. */
+export function rewrite(
+  piece: string,
+  unitAt: (units: Uint16Array, count: number, at: number) => number,
+): string {
+  const count = piece.length
+  if (count > LONGEST) throw new RangeError('longer than a segment')
+  for (let i = 0; i < count; i++) from[i] = piece.charCodeAt(i)
+  for (let i = 0; i < count; i++) to[i] = unitAt(from, count, i)
+  return bytes.toString('utf16le', 0, 2 * count)
 }

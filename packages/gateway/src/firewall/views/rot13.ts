@@ -13,7 +13,7 @@ export const rot13: Decoder = {
       .join('\n'),
 }
 
-function rotated(units: Uint16Array, at: number): number {
+function rotated(units: Uint16Array, _: number, at: number): number {
   const unit = units[at] as number
   const letter = (unit | 32) - 97
   if (letter < 0 || letter > 25 || unit > 127) return unit

@@ -17,6 +17,11 @@ export const spaced: Decoder = {
         .join(APART)
         .match(RUN) ?? []
     )
-      .map((run) => run.replace(/([ ._*-]{1,3})/g, (gap) => (gap.length > 1 ? ' ' : '')))
+      .map((run) =>
+        run
+          .replace(/[ ._*-]{2,3}/g, '\n')
+          .replace(/[ ._*-]/g, '')
+          .replaceAll('\n', ' '),
+      )
       .join('\n'),
 }

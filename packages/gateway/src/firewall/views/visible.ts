@@ -27,8 +27,15 @@ const shown = (piece: string): string =>
   foldConfusables(
     piece
       .replace(TERMINAL, '')
-      .replace(OVERRIDDEN, (_, turned: string) => [...turned].reverse().join(''))
+      .replace(OVERRIDDEN, (_, turned: string) => reverse(turned))
       .replace(INVISIBLE, '')
       .normalize('NFKC')
       .replace(COMBINING, ''),
   )
+
+/** Character by character, in what one override turns. */
+function reverse(text: string): string {
+  let out = ''
+  for (const char of text) out = char + out
+  return out
+}
