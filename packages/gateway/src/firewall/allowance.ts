@@ -5,7 +5,7 @@ interface Rate {
 }
 
 /** Characters that decoders may add to a message. */
-export const DECODED: Rate = { any: 2048, each: 2 }
+export const DECODED: Rate = { any: 2048, each: 1.5 }
 /** Characters that may be looked at beyond the passes that every text is worth, each as often as an expression or a decoder looks at it. */
 export const LOOKED_AT: Rate = { any: 16_384, each: 12 }
 
