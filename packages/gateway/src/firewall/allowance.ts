@@ -9,21 +9,25 @@ export const DECODED: Rate = { any: 2048, each: 1.5 }
 /** Characters that may be looked at beyond the passes that every text is worth, each as often as an expression or a decoder looks at it. */
 export const LOOKED_AT: Rate = { any: 16_384, each: 12 }
 
+/** What a text costs however short it is, in characters: it is added to the length of each string, and of each form of one. */
+const PER_TEXT = 16
+
 /** What may still be spent on one message, so that none costs more than a small multiple of a clean one of its size. */
 export class Allowance {
   #decoded = DECODED.any
   #looks = LOOKED_AT.any
 
-  /** The message has that many characters more. */
+  /** The message has one more string, of that length. */
   grow(length: number): void {
-    this.#decoded += DECODED.each * length
-    this.#looks += LOOKED_AT.each * length
+    this.#decoded += DECODED.each * (length + PER_TEXT)
+    this.#looks += LOOKED_AT.each * (length + PER_TEXT)
   }
 
   /** @returns whether a decoded text of that length may be looked into */
   takeDecoded(length: number): boolean {
-    if (length > this.#decoded) return false
-    this.#decoded -= length
+    const cost = length + PER_TEXT
+    if (cost > this.#decoded) return false
+    this.#decoded -= cost
     return true
   }
 

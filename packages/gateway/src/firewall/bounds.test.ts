@@ -123,9 +123,9 @@ test('no message has more decoded, or looked at closely, than it is allowed', ()
           longest = Math.max(longest, survey.text.length)
         }
       }
-      assert.ok(added <= DECODED.any + DECODED.each * length, `${added} added to ${length}`)
+      assert.ok(added <= DECODED.any + DECODED.each * (length + 16 * texts.length), `${added} added to ${length}`)
       // What was begun when the allowance ended is finished.
-      assert.ok(handed <= LOOKED_AT.any + LOOKED_AT.each * length + 10 * longest, `${handed} for ${length}`)
+      assert.ok(handed <= LOOKED_AT.any + LOOKED_AT.each * (length + 16 * texts.length) + 10 * longest, `${handed} for ${length}`)
     }),
     { numRuns: 300 },
   )

@@ -35,6 +35,7 @@ export interface Scanner {
 }
 
 const MAX_FINDINGS = 50
+const CLEAN: Scan = { decision: ALLOW, findings: [] }
 
 /**
  * Runs the detectors over every string of a message, keys included. A secret is refused both ways. Hidden text is refused on its way
@@ -48,18 +49,20 @@ export function createScanner(options: { secrets: () => ReadonlyMap<string, stri
       const found = new Map<string, Found>()
       let hidden: Finding | undefined
       let refused: Finding | undefined
+      const report = (finding: Finding, view: View): void => {
+        note(found, finding, view)
+        if (finding.severity !== 'refuse') return
+        if (finding.cleaned === undefined) refused ??= finding
+        else hidden ??= finding
+      }
       for (const detector of all) detector.begin?.()
       const allowance = new Allowance()
       eachString(value, (text) => {
         allowance.grow(text.length)
-        look(text, all, allowance, (finding, view) => {
-          note(found, finding, view)
-          if (finding.severity !== 'refuse') return
-          if (finding.cleaned === undefined) refused ??= finding
-          else hidden ??= finding
-        })
+        look(text, all, allowance, report)
         return refused === undefined
       })
+      if (found.size === 0) return CLEAN
       const findings = [...found.values()]
       if (refused) return { decision: deny(reason('CONTENT_SECRET', { secret: refused.what })), findings }
       if (!hidden) return { decision: ALLOW, findings }

@@ -106,7 +106,7 @@ function worstWindow(model: Model, length: number, words: number): number {
     while (last < words && (wordEnds[last] as number) <= to) last++
     const charPart = ((charSums[to] as number) - (charSums[from] as number)) * model.charScale
     const wordPart = ((wordSums[last] as number) - (wordSums[first] as number)) * model.wordScale
-    const sum = model.bias + charPart / norm(to - from) + wordPart / norm(last - first)
+    const sum = model.bias + charPart / (NORMS[to - from] as number) + wordPart / (NORMS[last - first] as number)
     if (sum > worst) worst = sum
     if (to === length) return worst
   }
@@ -114,3 +114,5 @@ function worstWindow(model: Model, length: number, words: number): number {
 
 /** Length of the vector of counts, were each n-gram there once. */
 export const norm = (count: number): number => Math.sqrt(Math.max(1, count * grams.ORDERS))
+
+const NORMS = Float64Array.from({ length: WINDOW + 1 }, (_, count) => norm(count))
