@@ -10,7 +10,7 @@ export const DECODED: Rate = { any: 2048, each: 1.5 }
 export const LOOKED_AT: Rate = { any: 16_384, each: 12 }
 
 /** What a text costs however short it is, in characters: it is added to the length of each string, and of each form of one. */
-const PER_TEXT = 16
+export const PER_TEXT = 32
 
 /** What may still be spent on one message, so that none costs more than a small multiple of a clean one of its size. */
 export class Allowance {
@@ -21,6 +21,11 @@ export class Allowance {
   grow(length: number): void {
     this.#decoded += DECODED.each * (length + PER_TEXT)
     this.#looks += LOOKED_AT.each * (length + PER_TEXT)
+  }
+
+  /** False when not even a short text may be decoded. */
+  get mayDecode(): boolean {
+    return this.#decoded > PER_TEXT && this.#looks > 0
   }
 
   /** @returns whether a decoded text of that length may be looked into */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { Allowance, DECODED, LOOKED_AT } from './allowance.ts'
+import { Allowance, DECODED, LOOKED_AT, PER_TEXT } from './allowance.ts'
 import { detectors } from './detectors/index.ts'
 import { createScanner } from './scanner.ts'
 import { surveyOf } from './survey/pass.ts'
@@ -123,9 +123,15 @@ test('no message has more decoded, or looked at closely, than it is allowed', ()
           longest = Math.max(longest, survey.text.length)
         }
       }
-      assert.ok(added <= DECODED.any + DECODED.each * (length + 16 * texts.length), `${added} added to ${length}`)
+      assert.ok(
+        added <= DECODED.any + DECODED.each * (length + PER_TEXT * texts.length),
+        `${added} added to ${length}`,
+      )
       // What was begun when the allowance ended is finished.
-      assert.ok(handed <= LOOKED_AT.any + LOOKED_AT.each * (length + 16 * texts.length) + 10 * longest, `${handed} for ${length}`)
+      assert.ok(
+        handed <= LOOKED_AT.any + LOOKED_AT.each * (length + PER_TEXT * texts.length) + 10 * longest,
+        `${handed} for ${length}`,
+      )
     }),
     { numRuns: 300 },
   )

@@ -81,7 +81,7 @@ function read(decoder: Decoder, survey: Survey, allowance: Allowance): string | 
     allowance.spend(survey.handed - before)
     return ''
   }
-  if (!allowance.mayLook) return undefined
+  if (!allowance.mayDecode) return undefined
   const decoded = decoder.decode(survey)
   allowance.spend(survey.handed - before)
   return decoded

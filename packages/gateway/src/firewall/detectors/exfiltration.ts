@@ -25,6 +25,7 @@ const LOADED: readonly (readonly [begins: string, pattern: RegExp])[] = [
   ],
   ['(', /^\(\s{0,4}["']?$/],
 ]
+const OPENS = /["'=(<]\s{0,4}$/
 const CSS = /\burl$/i
 /** How far before an address its surroundings are looked at. */
 const BEFORE = 240
@@ -55,10 +56,9 @@ export const exfiltration: Detector = {
         break
       }
       const data = dataIn(url)
-      if (!data.some((part) => part.length >= SHORTEST_DATA)) continue
+      if (data.length === 0) continue
       const isLoaded = isLoadedBy(survey.text.slice(Math.max(0, index - BEFORE), index))
-      if (isLoaded && data.some((part) => part.length >= SHORTEST_DATA && !isPlainName(part)))
-        what.add('data in a loaded resource')
+      if (isLoaded && !data.every(isPlainName)) what.add('data in a loaded resource')
       else if (data.some(isPayload)) what.add('data in an address')
     }
     if (survey.isFlagged(LONG_NAME)) {
@@ -94,6 +94,7 @@ function* addressesIn(survey: Survey): Iterable<readonly [url: string, index: nu
 
 /** Whether what is before an address makes a viewer fetch it. */
 const isLoadedBy = (before: string): boolean =>
+  OPENS.test(before.slice(-5)) &&
   LOADED.some(([begins, pattern]) => {
     const at = before.lastIndexOf(begins)
     return (
@@ -103,13 +104,26 @@ const isLoadedBy = (before: string): boolean =>
     )
   })
 
-/** Values of the query, and the fragments of the path. */
+/** Values of the query, and the fragments of the path, that are long enough to hold data. */
 function dataIn(url: string): string[] {
-  const [address = '', ...query] = url.split(/[?#]/)
-  return [
-    ...address.split('/').slice(3),
-    ...query.flatMap((part) => part.split('&').map((pair) => pair.slice(pair.indexOf('=') + 1))),
-  ]
+  const parts: string[] = []
+  let start = 0
+  let isQuery = false
+  let isName = false
+  for (let at = url.indexOf('://') + 3; at <= url.length; at++) {
+    const char = url[at]
+    if (char === undefined || char === '?' || char === '#' || char === (isQuery ? '&' : '/')) {
+      // What ends first is the host.
+      if (start > 0 && at - start >= SHORTEST_DATA) parts.push(url.slice(start, at))
+      isQuery ||= char === '?' || char === '#'
+      isName = isQuery
+      start = at + 1
+    } else if (isName && char === '=') {
+      isName = false
+      start = at + 1
+    }
+  }
+  return parts
 }
 
 /** Words of a path, digests and identifiers in hexadecimal are what addresses are made of. */

@@ -106,7 +106,8 @@ function worstWindow(model: Model, length: number, words: number): number {
     while (last < words && (wordEnds[last] as number) <= to) last++
     const charPart = ((charSums[to] as number) - (charSums[from] as number)) * model.charScale
     const wordPart = ((wordSums[last] as number) - (wordSums[first] as number)) * model.wordScale
-    const sum = model.bias + charPart / (NORMS[to - from] as number) + wordPart / (NORMS[last - first] as number)
+    const sum =
+      model.bias + charPart / (NORMS[to - from] as number) + wordPart / (NORMS[last - first] as number)
     if (sum > worst) worst = sum
     if (to === length) return worst
   }

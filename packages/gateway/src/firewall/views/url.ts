@@ -14,6 +14,9 @@ export const url: Decoder = {
 }
 
 const decoded = (piece: string): string =>
-  piece
-    .replace(/(?<=\w)\+(?=\w)/g, ' ')
-    .replace(/(?:%[0-9a-fA-F]{2})+/g, (run) => Buffer.from(run.replaceAll('%', ''), 'hex').toString('utf8'))
+  piece.replace(/(?<=\w)\+(?=\w)/g, ' ').replace(/(?:%[0-9a-fA-F]{2})+/g, (run) =>
+    // Most are one character of ASCII.
+    run.length === 3 && run < '%8'
+      ? String.fromCharCode(Number.parseInt(run.slice(1), 16))
+      : Buffer.from(run.replaceAll('%', ''), 'hex').toString('utf8'),
+  )
