@@ -5,12 +5,13 @@ interface Rate {
 }
 
 /** Characters that decoders may add to a message. */
-export const DECODED: Rate = { any: 2048, each: 1.5 }
+export const DECODED: Rate = { any: 1024, each: 1.5 }
 /** Characters that may be looked at beyond the passes that every text is worth, each as often as an expression or a decoder looks at it. */
-export const LOOKED_AT: Rate = { any: 16_384, each: 12 }
+export const LOOKED_AT: Rate = { any: 4096, each: 12 }
 
-/** What a text costs however short it is, in characters: it is added to the length of each string, and of each form of one. */
-export const PER_TEXT = 32
+/** What a string adds to the allowance, and what each form of one costs, however short it is. */
+export const PER_STRING = 20
+const PER_FORM = 32
 
 /** What may still be spent on one message, so that none costs more than a small multiple of a clean one of its size. */
 export class Allowance {
@@ -19,18 +20,18 @@ export class Allowance {
 
   /** The message has one more string, of that length. */
   grow(length: number): void {
-    this.#decoded += DECODED.each * (length + PER_TEXT)
-    this.#looks += LOOKED_AT.each * (length + PER_TEXT)
+    this.#decoded += DECODED.each * (length + PER_STRING)
+    this.#looks += LOOKED_AT.each * (length + PER_STRING)
   }
 
   /** False when not even a short text may be decoded. */
   get mayDecode(): boolean {
-    return this.#decoded > PER_TEXT && this.#looks > 0
+    return this.#decoded > PER_FORM && this.#looks > 0
   }
 
   /** @returns whether a decoded text of that length may be looked into */
   takeDecoded(length: number): boolean {
-    const cost = length + PER_TEXT
+    const cost = length + PER_FORM
     if (cost > this.#decoded) return false
     this.#decoded -= cost
     return true

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { Allowance, DECODED, LOOKED_AT, PER_TEXT } from './allowance.ts'
+import { Allowance, DECODED, LOOKED_AT, PER_STRING } from './allowance.ts'
 import { detectors } from './detectors/index.ts'
 import { createScanner } from './scanner.ts'
 import { surveyOf } from './survey/pass.ts'
@@ -124,12 +124,12 @@ test('no message has more decoded, or looked at closely, than it is allowed', ()
         }
       }
       assert.ok(
-        added <= DECODED.any + DECODED.each * (length + PER_TEXT * texts.length),
+        added <= DECODED.any + DECODED.each * (length + PER_STRING * texts.length),
         `${added} added to ${length}`,
       )
       // What was begun when the allowance ended is finished.
       assert.ok(
-        handed <= LOOKED_AT.any + LOOKED_AT.each * (length + PER_TEXT * texts.length) + 10 * longest,
+        handed <= LOOKED_AT.any + LOOKED_AT.each * (length + PER_STRING * texts.length) + 10 * longest,
         `${handed} for ${length}`,
       )
     }),
@@ -157,7 +157,7 @@ test('what was not decoded or looked at is said, and makes the task stricter', (
   assert.deepEqual(said('\ufdfa'.repeat(2000)), ['escalate more encoded text than is read'])
   assert.ok(
     said(
-      'akia ghp_ github_pat_ glpat- xoxb- sk_live_ sk-ant- aiza ya29. npm_ eyj sg. token bearer hf_ dapi secret '.repeat(
+      'akia ghp_ github_pat_ glpat- xoxb- sk_live_ sk-ant- aiza ya29. npm_ eyj sg. token bearer hf_ dapi secret a@b.example '.repeat(
         400,
       ),
     ).includes('escalate more to look at closely than is looked at'),

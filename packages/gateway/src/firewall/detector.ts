@@ -31,8 +31,8 @@ export interface Detector {
   readonly name: string
   /** `text`: only as it came. `views`: each form it can be read in. */
   readonly reads: 'text' | 'views'
-  /** Its findings decide: it looks at whatever there is, and MUST cost no more than a pass over it. */
-  readonly refuses: boolean
+  /** It looks at whatever there is, and MUST cost no more than a pass or two over it. The others look while there is an allowance. */
+  readonly isPass: boolean
   /** Called before each message. */
   begin?(): void
   suspects(survey: Survey): boolean

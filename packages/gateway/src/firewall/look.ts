@@ -14,7 +14,7 @@ const TOO_MUCH: Finding = {
   severity: 'escalate',
 }
 
-/** Runs detectors over every form of a text. Those that refuse look at all that was decoded; the others while there is an allowance. */
+/** Runs detectors over every form of a text. */
 export function look(
   text: string,
   detectors: readonly Detector[],
@@ -29,7 +29,7 @@ export function look(
       const { survey } = view
       const before = survey.handed
       if ((view === plain || detector.reads === 'views') && detector.suspects(survey)) {
-        if (allowance.mayLook || detector.refuses) {
+        if (allowance.mayLook || detector.isPass) {
           const finding = detector.inspect(survey)
           if (finding) report(finding, view)
         } else isTooMuch = true

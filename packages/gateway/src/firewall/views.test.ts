@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { Allowance, DECODED, LOOKED_AT, PER_TEXT } from './allowance.ts'
+import { Allowance, DECODED, LOOKED_AT, PER_STRING } from './allowance.ts'
 import { ENCODERS } from './views/encoders.ts'
 import { viewsOf as readViews } from './views.ts'
 
@@ -76,7 +76,7 @@ test('no text costs more than a fixed number of readings of what it may expand t
     fc.property(hostile, (text) => {
       const { views, handed } = viewsOf(text)
       const added = views.slice(1).reduce((sum, view) => sum + view.text.length, 0)
-      assert.ok(added <= DECODED.each * (text.length + PER_TEXT) + DECODED.any)
+      assert.ok(added <= DECODED.each * (text.length + PER_STRING) + DECODED.any)
       assert.ok(handed <= LOOKED_AT.any + (LOOKED_AT.each + 2) * (text.length + added))
       assert.ok(views.every(({ via }) => via.length <= 2))
     }),

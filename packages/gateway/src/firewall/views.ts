@@ -54,7 +54,6 @@ export function viewsOf(text: string, allowance: Allowance): Views {
   const plain = { survey: surveyOf(text), via: AS_IT_CAME }
   if (text.length < SHORTEST || plain.survey.isPlain) return { views: [plain], isWhole: true }
   const views: View[] = [plain]
-  const seen = new Set([text])
   let isWhole = true
   // Grows while it is walked: views of views, until the depth is reached.
   for (const { survey, via } of views) {
@@ -62,12 +61,11 @@ export function viewsOf(text: string, allowance: Allowance): Views {
     for (const decoder of DECODERS) {
       const decoded = read(decoder, survey, allowance)
       if (decoded === undefined) isWhole = false
-      if (decoded === undefined || decoded.length < SHORTEST || seen.has(decoded)) continue
+      if (decoded === undefined || decoded.length < SHORTEST || isThere(views, decoded)) continue
       if (!allowance.takeDecoded(decoded.length)) {
         isWhole = false
         continue
       }
-      seen.add(decoded)
       views.push({ survey: surveyOf(decoded), via: [...via, decoder.name] })
     }
   }
@@ -86,3 +84,6 @@ function read(decoder: Decoder, survey: Survey, allowance: Allowance): string | 
   allowance.spend(survey.handed - before)
   return decoded
 }
+
+const isThere = (views: readonly View[], text: string): boolean =>
+  views.some(({ survey }) => survey.text === text)

@@ -43,7 +43,7 @@ const TOP_LEVEL = /^[a-z]{2,18}(?![a-z0-9_])/i
 export const exfiltration: Detector = {
   name: NAME,
   reads: 'views',
-  refuses: false,
+  isPass: false,
   suspects: (survey) => survey.text.length >= 24 && (survey.met(ADDRESS) || survey.isFlagged(LONG_NAME)),
   inspect(survey) {
     const what = new Set<string>()

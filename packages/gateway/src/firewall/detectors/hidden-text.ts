@@ -23,7 +23,7 @@ const SCATTERED_LIMIT = 20
 export const hiddenText: Detector = {
   name: NAME,
   reads: 'text',
-  refuses: true,
+  isPass: true,
   suspects: (survey) => (survey.has & HIDDEN) !== 0 && CANDIDATE.test(survey.whole()),
   inspect(survey) {
     const text = survey.whole()

@@ -10,7 +10,7 @@ export function knownSecrets(secrets: () => ReadonlyMap<string, string>): Detect
   return {
     name: NAME,
     reads: 'views',
-    refuses: true,
+    isPass: true,
     begin() {
       const now = secrets()
       if (same(cachedFor, now)) return

@@ -67,7 +67,7 @@ const KINDS: readonly Kind[] = [
 export const personalData: Detector = {
   name: NAME,
   reads: 'views',
-  refuses: false,
+  isPass: false,
   suspects: (survey) => GROUPS.some((group) => survey.met(group)),
   inspect(survey) {
     const spans: Span[] = []

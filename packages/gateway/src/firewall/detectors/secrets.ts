@@ -18,7 +18,7 @@ const BEFORE = 64
 export const secrets: Detector = {
   name: NAME,
   reads: 'views',
-  refuses: false,
+  isPass: false,
   suspects: (survey) => survey.text.length >= SHORTEST && GROUPS.some(([group]) => survey.met(group)),
   inspect(survey) {
     const spans: Span[] = []

@@ -1,6 +1,6 @@
 import { LEET } from '../survey/tables.ts'
 import type { Decoder } from './decoder.ts'
-import { rewrite } from './rewrite.ts'
+import { from, read, to, written } from './rewrite.ts'
 
 const LETTER = new Uint8Array(65_536)
 for (const [sign, letter] of Object.entries({
@@ -24,19 +24,18 @@ for (let unit = 0; unit < 128; unit++) IN_WORD[unit] = Number(/\w/.test(String.f
 export const leet: Decoder = {
   name: 'leet',
   suspects: (survey) => survey.isFlagged(LEET),
-  decode: (survey) =>
-    survey
-      .pieces(survey.segments(LEET))
-      .map((piece) => rewrite(piece, meant))
-      .join('\n'),
+  decode: (survey) => survey.pieces(survey.segments(LEET)).map(meant).join('\n'),
 }
 
 /** A sign stands for a letter beside another. After a word, an exclamation mark is one. */
-function meant(units: Uint16Array, count: number, at: number): number {
-  const unit = units[at] as number
-  const letter = LETTER[unit] as number
-  if (letter === 0) return unit
-  const isBefore = at + 1 < count && IN_WORD[units[at + 1] as number] === 1
-  const isAfter = at > 0 && IN_WORD[units[at - 1] as number] === 1 && unit !== EXCLAMATION
-  return isBefore || isAfter ? letter : unit
+function meant(piece: string): string {
+  const count = read(piece)
+  for (let i = 0; i < count; i++) {
+    const unit = from[i] as number
+    const letter = LETTER[unit] as number
+    const isBefore = i + 1 < count && IN_WORD[from[i + 1] as number] === 1
+    const isAfter = i > 0 && IN_WORD[from[i - 1] as number] === 1 && unit !== EXCLAMATION
+    to[i] = letter !== 0 && (isBefore || isAfter) ? letter : unit
+  }
+  return written(count)
 }

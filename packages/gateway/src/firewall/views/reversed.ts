@@ -1,6 +1,6 @@
 import { BACKWARD } from '../survey/tables.ts'
 import type { Decoder } from './decoder.ts'
-import { rewrite } from './rewrite.ts'
+import { from, read, to, written } from './rewrite.ts'
 
 /** Of characters that take two code units. */
 const PAIRED = /[\ud800-\udfff]/
@@ -13,7 +13,9 @@ export const reversed: Decoder = {
 }
 
 /** The other way round. */
-const turned = (piece: string): string =>
-  PAIRED.test(piece)
-    ? [...piece].reverse().join('')
-    : rewrite(piece, (units, count, at) => units[count - 1 - at] as number)
+function turned(piece: string): string {
+  if (PAIRED.test(piece)) return [...piece].reverse().join('')
+  const count = read(piece)
+  for (let i = 0; i < count; i++) to[i] = from[count - 1 - i] as number
+  return written(count)
+}
