@@ -18,6 +18,10 @@ const fit = (unit: string, size: number): string =>
 const PROSE = ['the-flow-of-one-call', 'identity-and-access', 'threat-model']
   .map((page) => readFileSync(new URL(`../../docs/explanation/${page}.md`, import.meta.url), 'utf8'))
   .join('\n')
+/** Sentences alone: no links, code, lists or tables. */
+const PLAIN = PROSE.split('\n')
+  .filter((line) => /^[A-Z][^`|[<*/_]*\.$/.test(line))
+  .join('\n')
 const ROW = (i: number) => ({
   id: 1000 + i,
   title: `Weekly meeting ${i}`,
@@ -84,6 +88,7 @@ const HOSTILE: Readonly<Record<string, string>> = {
 
 export const LOADS: readonly Load[] = [
   text('clean', 'prose', PROSE),
+  text('clean', 'prose without links or code', PLAIN),
   text('clean', 'JSON in one string', JSON.stringify(rows(100_000))),
   { kind: 'clean', name: 'JSON, short strings', make: rows },
   text(

@@ -6,8 +6,9 @@ import { readable } from './readable.ts'
 const SHORTEST = 16
 /** A run begins less than this before it is noticed, and the end of a wrapped one may be too short to be. */
 const AROUND = 20
-/** Where a long run was broken to fit a line. */
-const WRAPPED = /(?<=[A-Za-z0-9+/]{60})\r?\n(?=[A-Za-z0-9+/]{4})/g
+/** A run that is at least so long may have been broken to fit a line; so much of it at least is in the next. */
+const LINE = 60
+const NEXT = 4
 
 /** Six bits for each character of both alphabets, {@link NONE} for the others. */
 const NONE = 64
@@ -22,8 +23,7 @@ export const base64: Decoder = {
   name: 'base64',
   suspects: (survey) => survey.isFlagged(BASE64),
   decode(survey) {
-    const stretches = survey.pieces(survey.stretches(BASE64, AROUND, AROUND)).join(APART)
-    const text = stretches.includes('\n') ? stretches.replace(WRAPPED, '') : stretches
+    const text = survey.pieces(survey.stretches(BASE64, AROUND, AROUND)).join(APART)
     const found: string[] = []
     for (let at = 0; at < text.length; ) {
       const end = endOfRun(text, at)
@@ -38,6 +38,16 @@ export const base64: Decoder = {
 }
 
 function endOfRun(text: string, from: number): number {
+  let line = from
+  for (;;) {
+    const at = endOfLine(text, line)
+    const next = at + (text.startsWith('\r\n', at) ? 2 : Number(text[at] === '\n'))
+    if (at - line < LINE || next === at || endOfLine(text.slice(next, next + NEXT), 0) < NEXT) return at
+    line = next
+  }
+}
+
+function endOfLine(text: string, from: number): number {
   let at = from
   while (at < text.length && SIX_BITS[text.charCodeAt(at)] !== NONE) at++
   return at
@@ -60,11 +70,13 @@ function decoded(text: string, from: number, to: number): Buffer {
   let count = 0
   let length = 0
   for (let at = from; at < to; at++) {
-    bits = ((bits << 6) | (SIX_BITS[text.charCodeAt(at)] as number)) & 0xffffff
+    const six = SIX_BITS[text.charCodeAt(at)] as number
+    if (six === NONE) continue
+    bits = ((bits << 6) | six) & 0xffffff
     count += 6
     if (count < 8) continue
     count -= 8
     bytes[length++] = (bits >>> count) & 0xff
   }
-  return bytes
+  return bytes.subarray(0, length)
 }
