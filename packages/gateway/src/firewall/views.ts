@@ -14,21 +14,11 @@ import { tags } from './views/tags.ts'
 import { url } from './views/url.ts'
 import { visible } from './views/visible.ts'
 
-/** Those that find a hidden text come before those that write a whole one anew: what may be decoded is shared by all. */
-const DECODERS: readonly Decoder[] = [
-  tags,
-  selectors,
-  base64,
-  hex,
-  entities,
-  escapes,
-  url,
-  visible,
-  spaced,
-  rot13,
-  leet,
-  reversed,
-]
+/** Those that undo a form by its rules. */
+const EXACT: readonly Decoder[] = [tags, selectors, base64, hex, entities, escapes, url, visible, spaced]
+/** Those that guess from letters: what is guessed takes nothing from the allowance that an exact form could need. */
+const GUESSING: readonly Decoder[] = [rot13, leet, reversed]
+const ALL = [...EXACT, ...GUESSING]
 
 const DEPTH = 2
 const SHORTEST = 8
@@ -56,24 +46,28 @@ export function viewsOf(text: string, allowance: Allowance): Views {
   const views: View[] = [plain]
   let isWhole = true
   // Grows while it is walked: views of views, until the depth is reached.
-  for (const { survey, via } of views) {
-    if (via.length === DEPTH) break
-    for (const decoder of DECODERS) {
-      const decoded = read(decoder, survey, allowance)
-      if (decoded === undefined) isWhole = false
-      if (decoded === undefined || decoded.length < SHORTEST || isThere(views, decoded)) continue
-      if (!allowance.takeDecoded(decoded.length)) {
-        isWhole = false
-        continue
+  const read = (decodersOf: (at: number) => readonly Decoder[]): void => {
+    for (let at = 0; at < views.length; at++) {
+      const { survey, via } = views[at] as View
+      if (via.length === DEPTH) continue
+      for (const decoder of decodersOf(at)) {
+        const decoded = decodedBy(decoder, survey, allowance)
+        if (decoded === undefined) isWhole = false
+        if (decoded === undefined || decoded.length < SHORTEST || isThere(views, decoded)) continue
+        if (allowance.takeDecoded(decoded.length))
+          views.push({ survey: surveyOf(decoded), via: [...via, decoder.name] })
+        else isWhole = false
       }
-      views.push({ survey: surveyOf(decoded), via: [...via, decoder.name] })
     }
   }
+  read(() => EXACT)
+  const exact = views.length
+  read((at) => (at < exact ? GUESSING : ALL))
   return { views, isWhole }
 }
 
 /** Undefined when it may not be looked at. */
-function read(decoder: Decoder, survey: Survey, allowance: Allowance): string | undefined {
+function decodedBy(decoder: Decoder, survey: Survey, allowance: Allowance): string | undefined {
   const before = survey.handed
   if (!decoder.suspects(survey)) {
     allowance.spend(survey.handed - before)

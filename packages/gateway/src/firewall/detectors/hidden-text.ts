@@ -27,7 +27,7 @@ export const hiddenText: Detector = {
   suspects: (survey) => (survey.has & HIDDEN) !== 0 && CANDIDATE.test(survey.whole()),
   inspect(survey) {
     const text = survey.whole()
-    const plain = text.replace(FLAG, '')
+    const plain = text.includes('\ud83c\udff4') ? text.replace(FLAG, '') : text
     const found = (what: string, pattern: RegExp) => ({
       detector: NAME,
       what,
