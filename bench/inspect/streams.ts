@@ -1,8 +1,8 @@
 import { performance } from 'node:perf_hooks'
 import { parseArgs } from 'node:util'
 import { createScanner } from '../../packages/gateway/src/firewall/scanner.ts'
+import { streamGates } from '../../packages/gateway/src/firewall/stream.ts'
 import type { TextGate } from '../../packages/gateway/src/gateway/transports/llm/judge.ts'
-import { AnswerStopped } from '../../packages/gateway/src/gateway/transports/llm/judge.ts'
 import { openaiChat } from '../../packages/gateway/src/gateway/transports/llm/openai-chat.ts'
 import { streamFilter } from '../../packages/gateway/src/gateway/transports/llm/stream.ts'
 
@@ -19,44 +19,9 @@ const collect = globalThis.gc
 const streams = Number(values.streams)
 const events = Number(values.events)
 
-const WINDOW = 1024
-const STEP = 512
-const scanner = createScanner({ secrets: () => new Map([['key', 'sk-4f9c2e7a81d05b36']]) })
-
-/**
- * A stand-in for the gate of the gateway: words leave when they are whole and clean, and of the last 1,024 characters all is looked at
- * once more every 512.
- */
-function wordGate(): TextGate {
-  let held = ''
-  let window = ''
-  let unseen = 0
-  const check = (text: string): string => {
-    if (scanner.scan(text, 'in').decision.verdict.kind === 'deny')
-      throw new AnswerStopped('content', 'a secret')
-    return text
-  }
-  const leave = (text: string): string => {
-    check(text)
-    window = (window + text).slice(-WINDOW)
-    unseen += text.length
-    if (unseen >= STEP) {
-      unseen = 0
-      check(window)
-    }
-    return text
-  }
-  return {
-    push(text) {
-      held += text
-      const end = held.lastIndexOf(' ') + 1
-      const whole = held.slice(0, end)
-      held = held.slice(end)
-      return end === 0 ? '' : leave(whole)
-    },
-    end: () => leave(held),
-  }
-}
+const SECRETS = new Map([['key', 'sk-4f9c2e7a81d05b36']])
+const scanner = createScanner({ secrets: () => SECRETS })
+const gateOfText = streamGates({ scanner, secrets: () => SECRETS, onFindings: () => {} })
 
 const WORDS =
   'The patient slept well and asked for the report of the last visit, which the ward sent on Tuesday. '.match(
@@ -124,7 +89,7 @@ console.log(
 console.log('|---|---|---|---|---|')
 for (const [name, gate] of [
   ['none', () => passThrough],
-  ['words', wordGate],
+  ['of the gateway', gateOfText],
 ] as const) {
   const all = []
   for (let round = 0; round <= Number(values.rounds); round++) all.push(await run(gate))

@@ -3,10 +3,9 @@ import { reason } from '../model/reasons.ts'
 import { Refusal } from '../model/refusal.ts'
 import { isApart, pieceEnd } from './pieces.ts'
 import type { Found, Scanner } from './scanner.ts'
-import { BEGINNING } from './scanner.ts'
 
-/** The longest piece: views read so much of a text. Of a longer word, half of this is kept back. */
-export const LONGEST_PIECE = BEGINNING
+/** The longest piece, so that what is held is bounded. Of a longer word, half of this is kept back. */
+export const LONGEST_PIECE = 4096
 /** What was last let out is looked at once more as a whole, each time so many characters have gone by. */
 const WINDOW = 1024
 const STEP = 512

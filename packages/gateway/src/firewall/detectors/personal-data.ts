@@ -105,13 +105,14 @@ function* mailboxes(survey: Survey): Iterable<Span> {
   let last = 0
   for (const { start, end } of survey.around(SIGN, 0, 1)) {
     for (let sign = text.indexOf('@', start); sign >= 0 && sign < end; sign = text.indexOf('@', sign + 1)) {
+      // Most signs are not followed by a domain, which is told sooner than what is before them.
+      DOMAIN.lastIndex = sign
+      const domain = DOMAIN.exec(text)?.[0]
+      if (domain === undefined) continue
       let from = sign
       while (from > last && sign - from <= LONGEST_MAILBOX && inMailbox(text.charCodeAt(from - 1))) from--
       last = sign + 1
-      if (!MAILBOX.test(text.slice(from, sign))) continue
-      DOMAIN.lastIndex = sign
-      const domain = DOMAIN.exec(text)?.[0]
-      if (domain !== undefined) yield { start: from, end: sign + domain.length }
+      if (MAILBOX.test(text.slice(from, sign))) yield { start: from, end: sign + domain.length }
     }
   }
 }
