@@ -14,6 +14,8 @@ export interface ToolsApiDeps {
 
 const Approve = z.strictObject({
   note: Note.optional(),
+  /** Codes of severe findings that the operator has read and takes. */
+  accept: z.array(z.string().max(60)).max(50).optional(),
   despite: z.boolean().default(false),
   /** Of the definition the operator looked at, so that nothing that came after is approved. */
   digest: z.string().max(100).optional(),
@@ -39,16 +41,17 @@ export function toolRoutes({ registry, refresh }: ToolsApiDeps): Hono<ControlEnv
   app.get('/tools/:server/:name', (c) =>
     c.json({ tool: registry.show(ref(c.req.param('server'), c.req.param('name'))) }),
   )
-  app.get('/tools/:server/:name/diff', (c) =>
-    c.json({ diff: registry.diff(ref(c.req.param('server'), c.req.param('name'))) }),
-  )
+  app.get('/tools/:server/:name/diff', (c) => {
+    const target = ref(c.req.param('server'), c.req.param('name'))
+    return c.json({ diff: registry.diff(target), findings: registry.show(target).findings })
+  })
   app.post('/tools/:server/:name/approve', async (c) => {
-    const { note, despite, digest } = await readInput(c, Approve)
+    const { note, accept, despite, digest } = await readInput(c, Approve)
     const target = ref(c.req.param('server'), c.req.param('name'))
     if (digest !== undefined && target.endsWith('/*')) {
       refuse('REQUEST_MALFORMED', { detail: 'a digest is of one tool; name the tool' })
     }
-    return c.json({ tools: await registry.approve(target, by(c), note, { despite, digest }) })
+    return c.json({ tools: await registry.approve(target, by(c), note, { accept, despite, digest }) })
   })
   app.post('/tools/:server/:name/reject', async (c) => {
     const { note } = await readInput(c, Reject)

@@ -7,6 +7,7 @@ import { Leases } from '../credentials/leases.ts'
 import { References } from '../credentials/resolve.ts'
 import { seal, unseal } from '../credentials/seal.ts'
 import { Secrets } from '../credentials/secrets.ts'
+import { poisoningAmong, poisoningIn } from '../firewall/tool-poisoning.ts'
 import { Holds } from '../flow/holds.ts'
 import { FlowTasks } from '../flow/tasks.ts'
 import { Budgets } from '../grants/budgets.ts'
@@ -212,7 +213,7 @@ export function furnish({ log, store, bus, clock, config, stop, onSecrets, onAla
     codes,
     endFor,
     keySets: new KeySets({ dir, now: () => clock.now() }),
-    registry: new Registry(common),
+    registry: new Registry({ ...common, inspector: { alone: poisoningIn, among: poisoningAmong } }),
     enrolment: new Enrolment(common),
     replay: new ReplayWindow(Math.max(2 * durationMs(atStart.tokens.proof_window), 120_000) + 60_000),
   }

@@ -167,7 +167,7 @@ export const REASONS = {
   TOOL_NEEDS_DESPITE: [
     409,
     '{tool} needs a second look: {detail}.',
-    'Read it with `ostiary tool show {tool}`; if you still want it, approve it with --despite.',
+    'Read it with `ostiary tool show {tool}`; if you still want it, approve it with `--accept-findings {codes}`.',
   ],
   TOOL_UNUSABLE: [
     409,

@@ -1,7 +1,7 @@
+import { reveal } from '../lib/reveal.ts'
 import type { Json } from '../model/json.ts'
 import { isObject } from '../model/json.ts'
 import { diffLines } from './line-diff.ts'
-import { reveal } from './reveal.ts'
 
 /** One difference. Texts have invisible characters written as `\u{…}`. */
 export interface Change {

@@ -1,3 +1,4 @@
+import { poisoningAmong, poisoningIn } from '../firewall/tool-poisoning.ts'
 import type { LogEvent, Recorder } from '../model/evidence.ts'
 import { AuditUnavailable } from '../model/evidence.ts'
 import type { JsonObject } from '../model/json.ts'
@@ -44,7 +45,13 @@ export class Bench implements AsyncDisposable {
         return { index: this.events.length - 1, leaf: '' }
       },
     }
-    return new Registry({ store: this.store, bus: this.bus, recorder, clock: { now: () => this.now } })
+    return new Registry({
+      store: this.store,
+      bus: this.bus,
+      recorder,
+      clock: { now: () => this.now },
+      inspector: { alone: poisoningIn, among: poisoningAmong },
+    })
   }
 
   see(definitions: readonly JsonObject[], instructions?: string, kind: ToolKind = 'tool', server = 'files') {

@@ -11,10 +11,10 @@ import type { Store } from '../store/store.ts'
 import { Allowance } from './allowance.ts'
 import type { Change } from './drift.ts'
 import { diffDefinitions } from './drift.ts'
-import type { Finding } from './findings.ts'
-import { mentionsIn } from './findings.ts'
+import type { Finding, Inspector } from './findings.ts'
 import type { Listed, Seen } from './listing.ts'
 import { MAX_DEFINITIONS, readListing } from './listing.ts'
+import { Look } from './look.ts'
 import type { ToolKind } from './reference.ts'
 import { keyOf, parseReference, referTo } from './reference.ts'
 import { writeRow } from './rows.ts'
@@ -34,12 +34,24 @@ export interface RegistryDeps {
   readonly recorder: Recorder
   readonly bus: Bus
   readonly clock: Clock
+  readonly inspector: Inspector
 }
 
 const NOTHING: ReadonlyMap<string, ToolView> = new Map()
 /** Log entries on their way to the disk at one time. */
 const APPENDS = 64
 const ATTEMPTS = 3
+
+export interface ApproveOptions {
+  /** Codes of severe findings that the person has read and takes. */
+  readonly accept?: readonly string[] | undefined
+  /** Takes them all, whatever they are. */
+  readonly despite?: boolean
+  readonly digest?: string | undefined
+}
+
+const codesOf = (findings: readonly Finding[]): string[] =>
+  [...new Set(findings.map(({ code }) => code))].sort()
 
 /** One server's definitions in memory, by `kind:name`. */
 interface Shelf {
@@ -56,12 +68,14 @@ export class Registry implements Disposable {
   /** Servers whose rows could not be read again after a change elsewhere: nothing of theirs is usable until they were. */
   readonly #stale = new Set<string>()
   readonly #allowance = new Allowance()
+  readonly #looks: Look
   #last: Promise<unknown> = Promise.resolve()
   #publishing: string | undefined
   #unsubscribe = () => {}
 
   constructor(deps: RegistryDeps) {
     this.#d = deps
+    this.#looks = new Look(deps.inspector, () => this.#rows())
   }
 
   /** Reads everything into memory and follows changes made elsewhere. Call once before anything else. */
@@ -130,14 +144,14 @@ export class Registry implements Disposable {
       .filter(
         (row) => (filter.status ?? row.status) === row.status && (filter.server ?? row.server) === row.server,
       )
-      .map((row) => summaryOf(row, this.#mentions(row)))
+      .map((row) => summaryOf(row, this.#looks.at(row)))
       .sort((a, b) => (a.ref < b.ref ? -1 : 1))
   }
 
   /** @throws Refusal TOOL_UNKNOWN */
   show(ref: string): ToolDetails {
     const row = this.#find(ref)
-    return detailsOf(row, this.#mentions(row))
+    return detailsOf(row, this.#looks.at(row))
   }
 
   /** What changed since the approval; empty when nothing did or nothing was approved. @throws Refusal TOOL_UNKNOWN */
@@ -148,6 +162,7 @@ export class Registry implements Disposable {
 
   /**
    * Pins what was last seen. `server/*` takes the proposals without high findings or problems, never what is in quarantine.
+   * What is severe has to be accepted by name, and is logged with the approval; nothing found later takes an approval back.
    * With `digest`, only if that is what was last seen: what the person looked at, not what came after.
    * @returns references of what was approved
    * @throws Refusal TOOL_UNKNOWN, TOOL_UNUSABLE, TOOL_NEEDS_DESPITE, TOOL_CHANGED
@@ -156,14 +171,14 @@ export class Registry implements Disposable {
     ref: string,
     by: Operator,
     note?: string,
-    options: { despite?: boolean; digest?: string | undefined } = {},
+    options: ApproveOptions = {},
   ): Promise<readonly string[]> {
     return this.#serially(async () => {
       if (!ref.endsWith('/*')) {
         const row = this.#find(ref)
         const obstacle = this.#obstacle(row, options)
         if (obstacle) throw new Refusal(obstacle)
-        return [await this.#decide(row, 'approved', by, note, options.despite === true)]
+        return [await this.#decide(row, 'approved', by, note, codesOf(this.#severe(row)))]
       }
       const proposals = this.#rows().filter(
         (row) => row.server === ref.slice(0, -2) && row.status === 'proposed',
@@ -172,25 +187,31 @@ export class Registry implements Disposable {
       const [first] = proposals
       if (fit.length === 0) throw new Refusal((first && this.#obstacle(first, {})) ?? unknown(ref))
       const approved: string[] = []
-      for (const row of fit) approved.push(await this.#decide(row, 'approved', by, note, false))
+      for (const row of fit) approved.push(await this.#decide(row, 'approved', by, note))
       return approved
     })
   }
 
   /** @throws Refusal TOOL_UNKNOWN, TOOL_CHANGED */
   reject(ref: string, by: Operator, note?: string): Promise<readonly string[]> {
-    return this.#serially(async () => [await this.#decide(this.#find(ref), 'rejected', by, note, false)])
+    return this.#serially(async () => [await this.#decide(this.#find(ref), 'rejected', by, note)])
   }
 
-  #obstacle(row: ToolRow, options: { despite?: boolean; digest?: string | undefined }): Reason | undefined {
+  #obstacle(row: ToolRow, options: ApproveOptions): Reason | undefined {
     const tool = referTo(row.server, row.kind, row.name)
     if (options.digest !== undefined && options.digest !== row.seen_digest)
       return reason('TOOL_CHANGED', { tool })
-    const { problem, findings } = assess(row)
+    const { problem } = assess(row)
     if (problem !== undefined) return reason('TOOL_UNUSABLE', { tool, detail: problem })
-    const high = [...findings, ...this.#mentions(row)].find(({ level }) => level === 'high')
-    if (!high || options.despite) return undefined
-    return reason('TOOL_NEEDS_DESPITE', { tool, detail: `${high.path}: ${high.what}` })
+    const open = this.#severe(row).filter(({ code }) => !options.accept?.includes(code))
+    const [first] = open
+    if (!first || options.despite) return undefined
+    const codes = codesOf(this.#severe(row)).join(',')
+    return reason('TOOL_NEEDS_DESPITE', { tool, detail: `${first.path}: ${first.what}`, codes })
+  }
+
+  #severe(row: ToolRow): readonly Finding[] {
+    return [...assess(row).findings, ...this.#looks.at(row)].filter(({ level }) => level === 'high')
   }
 
   async #decide(
@@ -198,7 +219,7 @@ export class Registry implements Disposable {
     status: 'approved' | 'rejected',
     by: Operator,
     note: string | undefined,
-    despite: boolean,
+    accepted: readonly string[] = [],
   ): Promise<string> {
     const tool = referTo(before.server, before.kind, before.name)
     const data = {
@@ -206,7 +227,7 @@ export class Registry implements Disposable {
       digest: before.seen_digest,
       ...(before.pinned_digest === null ? {} : { old: before.pinned_digest }),
       ...(note === undefined ? {} : { note }),
-      ...(despite ? { despite } : {}),
+      ...(accepted.length === 0 ? {} : { despite: true, findings: accepted }),
     }
     await this.#d.recorder.append({ type: `tool.${status}`, actor: by, data })
     const pins = status === 'approved' ? { pinned: before.seen, pinned_digest: before.seen_digest } : {}
@@ -278,6 +299,7 @@ export class Registry implements Disposable {
   #keep(row: ToolRow): void {
     const { rows, views } = this.#shelf(row.server)
     const key = keyOf(row.kind, row.name)
+    this.#looks.forget()
     rows.set(key, row)
     views.set(key, viewOf(row, views.get(key)))
   }
@@ -291,14 +313,6 @@ export class Registry implements Disposable {
     const row = at && this.#shelves.get(at.server)?.rows.get(keyOf(at.kind, at.name))
     if (!row) throw new Refusal(unknown(ref))
     return row
-  }
-
-  #mentions(row: ToolRow): readonly Finding[] {
-    const own = this.#shelves.get(row.server)?.rows
-    const others = this.#rows().filter(
-      ({ server, kind, name }) => kind === 'tool' && server !== row.server && !own?.has(keyOf('tool', name)),
-    )
-    return mentionsIn(assess(row).document, new Set(others.map(({ name }) => name)))
   }
 
   async #readAll(): Promise<void> {
@@ -319,6 +333,7 @@ export class Registry implements Disposable {
     const { rows: old, views, unsaved } = this.#shelf(server)
     const kept = new Set(rows.map((row) => keyOf(row.kind, row.name)))
     old.clear()
+    this.#looks.forget()
     for (const key of views.keys()) if (!kept.has(key)) views.delete(key)
     for (const row of rows) this.#keep(unsaved.get(keyOf(row.kind, row.name))?.after ?? row)
   }

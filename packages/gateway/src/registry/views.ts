@@ -1,3 +1,4 @@
+import { reveal } from '../lib/reveal.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { ToolRow } from '../store/schema.ts'
 import type { Validator } from './arguments.ts'
@@ -6,7 +7,6 @@ import type { Finding } from './findings.ts'
 import { readDocument } from './pins.ts'
 import type { ToolKind } from './reference.ts'
 import { referTo } from './reference.ts'
-import { reveal } from './reveal.ts'
 import { assess, compileFor } from './vetting.ts'
 
 export type ToolStatus = ToolRow['status']
@@ -104,7 +104,7 @@ export interface ToolDetails extends Omit<ToolSummary, 'findings'> {
   readonly problem: string | undefined
 }
 
-export function summaryOf(row: ToolRow, mentions: readonly Finding[]): ToolSummary {
+export function summaryOf(row: ToolRow, looked: readonly Finding[]): ToolSummary {
   const { document, findings } = assess(row)
   const { title, description } = document.definition ?? {}
   const first = [title, description].find((text) => typeof text === 'string')
@@ -112,7 +112,7 @@ export function summaryOf(row: ToolRow, mentions: readonly Finding[]): ToolSumma
     ref: referTo(row.server, row.kind, row.name),
     status: row.status,
     title: typeof first === 'string' ? reveal(first.split('\n', 1)[0] as string).slice(0, 100) : '',
-    findings: [...findings, ...mentions].filter(({ level }) => level === 'high').length,
+    findings: [...findings, ...looked].filter(({ level }) => level === 'high').length,
     digest: row.seen_digest,
     seen_at: row.seen_at,
     decided_by: row.decided_by ?? undefined,
@@ -121,14 +121,14 @@ export function summaryOf(row: ToolRow, mentions: readonly Finding[]): ToolSumma
   }
 }
 
-export function detailsOf(row: ToolRow, mentions: readonly Finding[]): ToolDetails {
+export function detailsOf(row: ToolRow, looked: readonly Finding[]): ToolDetails {
   const { document, findings, problem } = assess(row)
   return {
-    ...summaryOf(row, mentions),
+    ...summaryOf(row, looked),
     pinned_digest: row.pinned_digest ?? undefined,
     seen: document.definition ?? document.duplicates ?? {},
     instructions: document.instructions ?? undefined,
-    findings: [...findings, ...mentions],
+    findings: [...findings, ...looked],
     problem,
   }
 }

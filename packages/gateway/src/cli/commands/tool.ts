@@ -43,17 +43,20 @@ export function toolCommand(): Command {
     })
   tool
     .command('diff')
-    .description('Show what changed since a tool was approved.')
+    .description('Show what changed since a tool was approved, and what to look at in it now.')
     .argument('<tool>')
     .action(async (ref: string, _options, command: Command) => {
       const context = contextOf(command)
-      const { diff } = await context.control().call<{ diff: Change[] }>('GET', `${path(ref)}/diff`)
-      show(context, 'ToolDiff', { tool: ref, diff }, () =>
+      const { diff, findings } = await context
+        .control()
+        .call<{ diff: Change[]; findings: Finding[] }>('GET', `${path(ref)}/diff`)
+      show(context, 'ToolDiff', { tool: ref, diff, findings }, () =>
         diff.length === 0
           ? `${ref} is as it was approved, or was never approved.`
-          : diff
-              .map((c) => `${c.path}\n  - ${c.before ?? '(absent)'}\n  + ${c.after ?? '(absent)'}`)
-              .join('\n'),
+          : [
+              ...diff.map((c) => `${c.path}\n  - ${c.before ?? '(absent)'}\n  + ${c.after ?? '(absent)'}`),
+              ...lookAt(findings),
+            ].join('\n'),
       )
     })
   tool
@@ -61,7 +64,11 @@ export function toolCommand(): Command {
     .description('Approve a tool as it was last seen. server/* approves every proposal of a server.')
     .argument('<tool...>')
     .option('--note <text>', 'why, for the record')
-    .option('--despite', 'although there are findings that need a second look')
+    .option(
+      '--accept-findings <codes>',
+      'severe findings that you have read and take, as `tool show` names them',
+    )
+    .option('--despite', 'whatever the severe findings are')
     .option('--digest <digest>', 'only if it is still what `tool show` printed; for one tool')
     .action(async (refs: string[], options: ApproveOptions, command: Command) => {
       if (options.digest !== undefined && refs.length > 1)
@@ -122,6 +129,7 @@ export function toolCommand(): Command {
 interface ApproveOptions {
   readonly note?: string
   readonly despite?: boolean
+  readonly acceptFindings?: string
   readonly digest?: string
 }
 
@@ -131,6 +139,13 @@ interface Change {
   readonly after?: string
 }
 
+interface Finding {
+  readonly code: string
+  readonly level: string
+  readonly path: string
+  readonly what: string
+}
+
 interface ToolDetails {
   readonly ref: string
   readonly status: string
@@ -138,7 +153,7 @@ interface ToolDetails {
   readonly seen: object
   readonly problem?: string
   readonly instructions?: string
-  readonly findings: readonly { level: string; path: string; what: string }[]
+  readonly findings: readonly Finding[]
   readonly note?: string
   readonly decided_by?: string
 }
@@ -154,6 +169,7 @@ async function decide(
   for (const ref of refs) {
     const body = {
       ...(options.note === undefined ? {} : { note: options.note }),
+      ...(options.acceptFindings === undefined ? {} : { accept: options.acceptFindings.split(/[\s,]+/) }),
       ...(options.despite ? { despite: true } : {}),
       ...(options.digest === undefined ? {} : { digest: options.digest }),
     }
@@ -170,19 +186,29 @@ function path(ref: string): string {
 }
 
 function describe(found: ToolDetails): string {
-  const findings = found.findings.map(
-    ({ level, path, what }) => `  ${level === 'high' ? '!' : '-'} ${revealed(`${path}: ${what}`)}`,
-  )
   const decided = found.decided_by ? ` by ${found.decided_by}${found.note ? `: ${found.note}` : ''}` : ''
   return [
     `${found.ref}: ${found.status}${decided}`,
     `Digest: ${found.digest}`,
     ...(found.problem ? [`It cannot be approved: ${revealed(found.problem)}`] : []),
-    ...(findings.length > 0 ? ['Look at:', ...findings] : []),
+    ...lookAt(found.findings),
     ...(found.instructions ? ['Instructions of the server:', revealed(found.instructions)] : []),
     'Definition:',
     revealed(JSON.stringify(found.seen, null, 2)),
   ].join('\n')
+}
+
+/** Severe ones first, marked with an exclamation mark. */
+function lookAt(findings: readonly Finding[]): string[] {
+  if (findings.length === 0) return []
+  const sorted = findings.toSorted((a, b) => Number(b.level === 'high') - Number(a.level === 'high'))
+  return [
+    'Look at:',
+    ...sorted.map(
+      ({ code, level, path, what }) =>
+        `  ${level === 'high' ? '!' : '-'} ${code}  ${revealed(`${path}: ${what}`)}`,
+    ),
+  ]
 }
 
 /** What a server wrote must not steer the terminal, nor hide. */

@@ -24,5 +24,3 @@ export function spelledByTags(text: string): string {
   const tags = text.match(/[\u{e0020}-\u{e007e}]/gu) ?? []
   return tags.map((tag) => String.fromCharCode((tag.codePointAt(0) ?? 0) - 0xe0000)).join('')
 }
-
-export const withoutInvisible = (text: string): string => text.replace(INVISIBLE, '')
