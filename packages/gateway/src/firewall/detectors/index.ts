@@ -5,6 +5,7 @@ import { injection } from './injection.ts'
 import { knownSecrets } from './known-secrets.ts'
 import { personalData } from './personal-data.ts'
 import { secrets } from './secrets.ts'
+import { toolMarkup } from './tool-markup.ts'
 
 /** Every detector, in the order in which they look. Another, `known-values`, is made for each set of values. */
 export const detectors = (known: () => ReadonlyMap<string, string>): readonly Detector[] => [
@@ -14,4 +15,5 @@ export const detectors = (known: () => ReadonlyMap<string, string>): readonly De
   injection,
   exfiltration,
   personalData,
+  toolMarkup,
 ]
