@@ -13,6 +13,10 @@ export interface ToolLabel {
   readonly intent: readonly string[]
   readonly records: readonly RecordsLabel[]
   readonly readers: readonly string[]
+  /** Something in its results may have been written by anybody. */
+  readonly bringsUntrusted: boolean
+  /** Of all that its results hold. */
+  readonly mostConfidential: Confidentiality
   argument(path: string): {
     readonly sink: Sink
     readonly of: string | undefined
@@ -68,6 +72,9 @@ function compile(tool: string, label: ToolLabelConfig): ToolLabel {
     intent: label.intent,
     records: result.records,
     readers: result.readers,
+    bringsUntrusted: result.integrity === 'untrusted',
+    mostConfidential:
+      result.confidentiality !== 'phi' && confidential.length > 0 ? 'secret' : result.confidentiality,
     argument(path) {
       const found = sinks.find(({ steps }) => isWithin(path, steps))?.argument
       return { sink: found?.sink ?? 'value', of: found?.of, isLabelled: found !== undefined }

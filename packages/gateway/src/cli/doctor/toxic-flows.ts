@@ -1,0 +1,22 @@
+import type { Labels } from '../../config/label-schema.ts'
+import type { TaskTemplate } from '../../config/schema.ts'
+import { describeFlow, toxicFlows } from '../../flow/toxic.ts'
+import type { CheckResult } from './check.ts'
+
+/** Templates that give one agent everything an attack by text needs. A warning: flow control judges each value at each call. */
+export function toxicFlowsResult(
+  tasks: Readonly<Record<string, Pick<TaskTemplate, 'tools'>>>,
+  labels: Labels,
+): CheckResult {
+  const found = Object.entries(tasks).flatMap(([name, { tools }]) =>
+    toxicFlows(Object.keys(tools), labels)
+      .filter(({ level }) => level === 'high')
+      .map((flow) => `${name}: ${describeFlow(flow)}`),
+  )
+  if (found.length === 0) return { status: 'ok', saw: 'no task has all that an attack by text needs' }
+  return {
+    status: 'warn',
+    saw: found.slice(0, 20).join('; '),
+    fix: 'Split these templates, or narrow their tools; label what is not untrusted.',
+  }
+}
