@@ -1,42 +1,23 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { parse } from 'yaml'
 import { reveal } from '../lib/reveal.ts'
-import type { JsonObject } from '../model/json.ts'
-import type { PoisoningFinding } from './tool-poisoning.ts'
-import { poisoningAmong, poisoningIn } from './tool-poisoning.ts'
+import { readPairs } from './poisoning/cases.ts'
+import { poisoningAmong } from './tool-poisoning.ts'
 import { ENCODERS } from './views/encoders.ts'
 
-interface Pair {
-  readonly finds: string
-  readonly poisoned: string | JsonObject
-  readonly clean: string | JsonObject
-}
-const { others, pairs } = parse(
-  readFileSync(new URL('../../src/firewall/tool-poisoning.cases.yaml', import.meta.url), 'utf8'),
-) as { others: Record<string, string>; pairs: readonly Pair[] }
-
-const neighbours = { servers: [...new Set(Object.values(others))], tools: new Map(Object.entries(others)) }
-
-function found(written: string | JsonObject, instructions: string | null = null): PoisoningFinding[] {
-  const definition = typeof written === 'string' ? { name: 'convert_units', description: written } : written
-  const named = { name: String(definition.name), sameOn: undefined }
-  const document = { definition, instructions }
-  return [...poisoningIn(document), ...poisoningAmong(document, neighbours, named)]
-}
-const high = (...given: Parameters<typeof found>) => found(...given).filter(({ level }) => level === 'high')
+const { pairs, neighbours, look } = readPairs()
+const high = (...given: Parameters<typeof look>) => look(...given).filter(({ level }) => level === 'high')
 
 test('there are pairs enough, and of every code that can be severe', () => {
   assert.ok(pairs.length >= 60, `${pairs.length}`)
-  assert.equal(new Set(pairs.map(({ finds }) => finds)).size, 10)
+  assert.equal(new Set(pairs.map(({ finds }) => finds)).size, 11)
 })
 
 for (const [at, { finds, poisoned, clean }] of pairs.entries()) {
   test(`pair ${at + 1} of tool definitions: ${finds} is found, and not in the clean one`, () => {
     assert.ok(
       high(poisoned).some(({ code }) => code === finds),
-      `not found: ${JSON.stringify(poisoned)}: ${JSON.stringify(found(poisoned))}`,
+      `not found: ${JSON.stringify(poisoned)}: ${JSON.stringify(look(poisoned))}`,
     )
     assert.deepEqual(high(clean), [], JSON.stringify(clean))
   })
@@ -97,7 +78,7 @@ test('a note is what ordinary definitions have too: the same name, a plural, a f
     },
   }
   const notes = [
-    ...found(definition),
+    ...look(definition),
     ...poisoningAmong({ definition, instructions: null }, neighbours, { name: 'send_emails', sameOn: 'x' }),
   ]
   assert.deepEqual([...new Set(notes.map(({ code, level }) => `${level} ${code}`))].sort(), [

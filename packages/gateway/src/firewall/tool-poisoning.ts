@@ -79,6 +79,8 @@ function inspectTexts(texts: Iterable<DefinitionText>, report: Report): void {
 const SAYS: Partial<Record<PoisoningCode, string>> = {
   'sensitive-path': 'names where secrets are kept',
   'tool-markup': 'holds markup of tools',
+  command: 'tells to run something',
+  shadowing: 'speaks of other tools',
 }
 
 /** Each sentence once for a place, and no more than a person can take in. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { JsonObject } from '../../model/json.ts'
 import type { DataSet } from './data.ts'
 import { filesOf, readData } from './data.ts'
 
@@ -44,6 +45,8 @@ export interface InjectionData {
   readonly carriers: readonly { readonly set: string; readonly carriers: readonly Carrier[] }[]
   /** Outputs of tools as agents got them: of clean runs, and with an attack in them, by kind of attack. */
   readonly recorded: { readonly clean: readonly string[]; readonly attacked: readonly TextSet[] } | undefined
+  /** Definitions of tools in which nobody put anything, by suite. */
+  readonly definitions: Readonly<Record<string, readonly JsonObject[]>>
   /** What people ask for. */
   readonly requests: readonly string[]
 }
@@ -63,6 +66,7 @@ const Truth = z.object({
         }),
       ),
       injection_tasks: z.array(z.object({ id: z.string(), goal: z.string() })),
+      tools: z.array(z.record(z.string(), z.json())).default([]),
     }),
   ),
 })
@@ -105,6 +109,7 @@ export function readInjectionData(folder: string): InjectionData {
             readData(folder, runs[0] as string, Outputs),
           )
         : undefined,
+    definitions: Object.fromEntries(Object.entries(suites).map(([suite, { tools }]) => [suite, tools])),
     requests: Object.values(suites).flatMap(({ user_tasks }) => user_tasks.map(({ prompt }) => prompt)),
   }
 }

@@ -1,6 +1,9 @@
 import { fires, readCases } from '../../firewall/detectors/cases.ts'
 import { injection, injectionScore } from '../../firewall/detectors/injection.ts'
+import { readPairs } from '../../firewall/poisoning/cases.ts'
 import { createScanner } from '../../firewall/scanner.ts'
+import type { PoisoningFinding } from '../../firewall/tool-poisoning.ts'
+import { poisoningIn } from '../../firewall/tool-poisoning.ts'
 import { ENCODERS } from '../../firewall/views/encoders.ts'
 import { viewsOf } from '../../firewall/views.ts'
 import type { InjectionData, TextSet } from './injection-data.ts'
@@ -43,8 +46,16 @@ export interface ObfuscationMeasure {
   readonly any_detector: Share
 }
 
+/** How many definitions of tools have a severe finding. */
+export interface DefinitionMeasure {
+  readonly set: string
+  readonly definitions: number
+  readonly severe: Share
+}
+
 export interface InjectionMeasures {
   readonly detectors: readonly CaseMeasure[]
+  readonly definitions: readonly DefinitionMeasure[]
   readonly over_defence: readonly (CleanMeasure & { readonly accuracy: Share })[]
   readonly clean: readonly CleanMeasure[]
   readonly attacks: readonly AttackMeasure[]
@@ -61,6 +72,16 @@ export function measureInjection(data: InjectionData): InjectionMeasures {
     data.overDefence.length > 1 ? [...data.overDefence, total(data.overDefence)] : data.overDefence
   return {
     detectors: ownCases(),
+    definitions: [
+      ...ownPairs(),
+      ...Object.entries(data.definitions)
+        .filter(([, tools]) => tools.length > 0)
+        .map(([suite, tools]) => ({
+          set: `AgentDojo ${suite}, clean`,
+          definitions: tools.length,
+          severe: shareOf(tools, (definition) => isSevere(poisoningIn({ definition, instructions: null }))),
+        })),
+    ],
     over_defence: files.map((set) => {
       const measure = cleanMeasure(set)
       return { ...measure, accuracy: measure.flagged === undefined ? undefined : 1 - measure.flagged }
@@ -84,6 +105,18 @@ function ownCases(): CaseMeasure[] {
       recall: shareOf(must_fire, (text) => fires(detector, text)),
     }
   })
+}
+
+const isSevere = (findings: readonly PoisoningFinding[]): boolean =>
+  findings.some(({ level }) => level === 'high')
+
+function ownPairs(): DefinitionMeasure[] {
+  const { pairs, look } = readPairs()
+  return (['poisoned', 'clean'] as const).map((kind) => ({
+    set: `own pairs, ${kind}`,
+    definitions: pairs.length,
+    severe: shareOf(pairs, (pair) => isSevere(look(pair[kind]))),
+  }))
 }
 
 const total = (sets: readonly TextSet[]): TextSet => ({

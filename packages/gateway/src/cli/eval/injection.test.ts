@@ -28,6 +28,10 @@ const FILES: Readonly<Record<string, unknown>> = {
           },
         ],
         injection_tasks: [{ id: 'one', goal: GOAL }],
+        tools: [
+          { name: 'list', description: 'Reads the list.' },
+          { name: 'odd', description: ATTACK },
+        ],
       },
     },
   },
@@ -70,6 +74,19 @@ test('over-defence is told for each file and for all', () => {
       ['notinject/NotInject_one.json', 2, '0.50'],
       ['notinject/NotInject_two.json', 1, '1.00'],
       ['all', 3, '0.67'],
+    ],
+  )
+})
+
+test('definitions of tools are looked at as in the registry', () => {
+  using folder = folderWith(FILES)
+  const { definitions } = measureInjection(readInjectionData(folder.path))
+  assert.deepEqual(
+    definitions.map(({ set, severe }) => [set, severe]),
+    [
+      ['own pairs, poisoned', 1],
+      ['own pairs, clean', 0],
+      ['AgentDojo office, clean', 0.5],
     ],
   )
 })

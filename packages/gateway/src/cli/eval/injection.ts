@@ -19,7 +19,14 @@ export const injectionCommand = (): Command =>
       show(context, 'InjectionEvaluation', { missing, ...measures }, () => report(measures))
     })
 
-function report({ detectors, over_defence, clean, attacks, obfuscation }: InjectionMeasures): string {
+function report({
+  detectors,
+  definitions,
+  over_defence,
+  clean,
+  attacks,
+  obfuscation,
+}: InjectionMeasures): string {
   const flags = ({ set, texts, flagged, above_50, above_80 }: CleanMeasure) => [
     set,
     String(texts),
@@ -36,6 +43,11 @@ function report({ detectors, over_defence, clean, attacks, obfuscation }: Inject
         percent(of.precision),
         percent(of.recall),
       ]),
+    ),
+    section(
+      'Definitions of tools',
+      ['SET', 'DEFINITIONS', 'WITH A SEVERE FINDING'],
+      definitions.map((of) => [of.set, String(of.definitions), percent(of.severe)]),
     ),
     section(
       'Over-defence: clean texts full of suspicious words (accuracy: share left alone by the gateway)',

@@ -3,6 +3,7 @@ export const POISONING_CODES = [
   'injection',
   'addresses-agent',
   'sensitive-path',
+  'command',
   'hidden-text',
   'encoded-text',
   'tool-markup',

@@ -27,6 +27,8 @@ const plain = (name: string): string => name.replace(/[_\-.\s]/g, '').toLowerCas
 /** How one name could be taken for the other; undefined when they are the same or apart enough. */
 export function likeness(a: string, b: string): 'confusable' | 'misspelt' | 'close' | undefined {
   if (a === b || Math.abs(a.length - b.length) > 4) return undefined
+  // Other separators are a matter of taste; letters of another case in an otherwise equal name hardly.
+  if (a.toLowerCase() === b.toLowerCase()) return 'confusable'
   if (plain(a) === plain(b)) return 'close'
   if (skeleton(a) === skeleton(b)) return 'confusable'
   const distance = editDistance(plain(a), plain(b))

@@ -69,6 +69,52 @@ const PHRASES: readonly Phrase[] = [
     /\b(?:send|post|upload|forward|bcc|pass|include|copy|put|paste)\b.{0,40}\b(?:conversation|chat history|system prompt|previous messages|message history|everything you know|full context)\b/,
   ),
   phrase(
+    'addresses-agent',
+    'high',
+    /\b(?:must|should|has to|have to|needs? to|is required to) (?:always |first )?be (?:called|run|invoked|used|executed)\b.{0,40}\b(?:first|before|prior to|ahead of)\b|\b(?:must|has to|should) be preceded by\b|\brequires\b.{0,60}\bto be (?:called|run|invoked|executed)\b.{0,20}\b(?:first|before)\b/,
+  ),
+  phrase(
+    'addresses-agent',
+    'high',
+    /\balways (?:call|run|execute|invoke)\b|\b(?:call|run|execute|invoke) \w{2,60}\(?\)? (?:first|before (?:any|every|each|all))\b/,
+  ),
+  phrase(
+    'shadowing',
+    'high',
+    /\b(?!this )\w{2,60} (?:tools?|functions?|servers?) (?:has|have|was|were) (?:been |now )?(?:upgraded|deprecated|replaced|disabled|enhanced|superseded|moved|changed)\b|\b(?!this )\w{2,60} (?:tools?|functions?) now (?:requires?|needs?)\b/,
+  ),
+  phrase(
+    'command',
+    'high',
+    /\brm -[rf]{1,2}\b|\bchmod (?:-r )?(?:[0-7]{3,4}|[+]x)\b|\bsudo (?:-\w|[a-z])|\b(?:curl|wget)\b.{0,200}\| ?(?:ba|z)?sh\b|\bwhoami\b|\bnc -e\b|\b(?:ba)?sh -[ci]\b|\bpowershell(?:\.exe)? -/,
+  ),
+  phrase(
+    'command',
+    'high',
+    /\b(?:ld_preload|ld_library_path|pythonpath|node_options|bash_env|git_ssh_command|path)=\S|\bexport [a-z_]{3,60}=/,
+  ),
+  phrase(
+    'command',
+    'high',
+    /\b(?:run|execute|enter|paste|type) (?:this|these|the following|a|the)? ?(?:system |shell |terminal )?commands?(?: first| before)? ?:|\b(?:run|execute|type|paste|enter) ['`"].{1,120}['`"] in (?:your|the|a) (?:terminal|shell|console|command line)\b/,
+  ),
+  phrase(
+    'command',
+    'note',
+    /\b(?:run|execute|requires?|needs?|use)\b.{0,20}\b(?:root|admin(?:istrator)?|elevated|superuser)\b.{0,12}\b(?:access|privileges?|permissions?|mode|rights)\b/,
+  ),
+  phrase(
+    'addresses-agent',
+    'high',
+    /\b(?:important|critical|mandatory|urgent|required|alert) ?[:!].{0,80}\bhttps?:\/\//,
+  ),
+  phrase('addresses-agent', 'note', /\b(?:critical|mandatory|urgent|alert) ?[:!]/),
+  phrase(
+    'addresses-agent',
+    'note',
+    /\b(?:world[’']s best|most (?:reliable|trusted|accurate)|best|industry[- ]standard|superior|#1)\b.{0,40}\btools?\b/,
+  ),
+  phrase(
     'sensitive-path',
     'high',
     new RegExp(
