@@ -59,20 +59,25 @@ function inspectTexts(texts: Iterable<DefinitionText>, report: Report): void {
     longText(each, report)
     hiddenText(path, text, report)
     addressInValue(each, report)
-    const { views } = viewsOf(text.slice(0, left))
+    wordsIn(each, left, report)
     left -= Math.min(left, text.length)
-    const said = new Set<string>()
-    for (const view of [{ text, via: [] }, ...views.slice(1)]) {
-      encodedText(path, view, report)
-      const as = view.via.length === 0 ? 'it' : `decoded (${view.via.join(', ')}), it`
-      for (const { code, level, words } of phrasesIn(view.text)) {
-        if (said.has(code)) continue
-        said.add(code)
-        report(code, level, path, `${as} ${SAYS[code] ?? 'speaks to the model'}: “${reveal(words)}”`)
-      }
-    }
     if (role !== 'key' && text.length >= SCORED_FROM && injectionScore(text.slice(0, DECODED)) > LIKELY)
       report('injection', 'note', path, 'it reads like an instruction to a model')
+  }
+}
+
+/** Phrases in the text and in what the beginning of it, `decoded` characters, says when it is decoded; the weightiest of each code. */
+function wordsIn({ path, text }: DefinitionText, decoded: number, report: Report): void {
+  const said = new Map<PoisoningCode, PoisoningFinding['level']>()
+  const forms = viewsOf(text.slice(0, decoded)).views.slice(1)
+  for (const form of [{ text, via: [] }, ...forms]) {
+    encodedText(path, form.text, form.via, report)
+    const it = form.via.length === 0 ? 'it' : `decoded (${form.via.join(', ')}), it`
+    for (const { code, level, words } of phrasesIn(form.text)) {
+      if (said.get(code) === 'high' || said.get(code) === level) continue
+      said.set(code, level)
+      report(code, level, path, `${it} ${SAYS[code] ?? 'speaks to the model'}: “${reveal(words)}”`)
+    }
   }
 }
 

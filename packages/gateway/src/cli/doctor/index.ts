@@ -4,6 +4,7 @@ import { flow } from './flow.ts'
 import { credentials, gateway, locks, policies, reviews, servers } from './gateway.ts'
 import { log } from './log.ts'
 import { privateFolder } from './private-folder.ts'
+import { toxicFlowsCheck } from './toxic-flows.ts'
 
 /** Every check, in the order in which they are shown. */
 export const CHECKS: readonly Check[] = [
@@ -13,6 +14,7 @@ export const CHECKS: readonly Check[] = [
   servers,
   policies,
   flow,
+  toxicFlowsCheck,
   locks,
   reviews,
   credentials,

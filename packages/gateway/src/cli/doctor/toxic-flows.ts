@@ -1,7 +1,22 @@
 import type { Labels } from '../../config/label-schema.ts'
+import { ConfigInvalid } from '../../config/load.ts'
 import type { TaskTemplate } from '../../config/schema.ts'
 import { describeFlow, toxicFlows } from '../../flow/toxic.ts'
-import type { CheckResult } from './check.ts'
+import { readConfig } from '../read-config.ts'
+import type { Check, CheckResult } from './check.ts'
+
+export const toxicFlowsCheck: Check = {
+  id: 'toxic flows',
+  async run({ configPath }) {
+    try {
+      const { config } = readConfig(configPath)
+      return toxicFlowsResult(config.tasks, config.labels)
+    } catch (error) {
+      if (!(error instanceof ConfigInvalid)) throw error
+      return { status: 'warn', saw: 'not known while the configuration is wrong' }
+    }
+  },
+}
 
 /** Templates that give one agent everything an attack by text needs. A warning: flow control judges each value at each call. */
 export function toxicFlowsResult(

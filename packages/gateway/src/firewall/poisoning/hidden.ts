@@ -1,5 +1,4 @@
 import { invisibleIn, reveal, spelledByTags } from '../../lib/reveal.ts'
-import type { View } from '../views.ts'
 import type { Report } from './finding.ts'
 
 const NOTE = /\[\/\/\]: ?# ?[("'](.{0,400})/
@@ -42,7 +41,7 @@ function commentIn(text: string): string {
   return text.slice(from + 4, to < 0 ? undefined : to).trim()
 }
 
-export function encodedText(path: string, { text, via }: View, report: Report): void {
+export function encodedText(path: string, text: string, via: readonly string[], report: Report): void {
   if (!via.some((name) => ENCODED.has(name)) || !WORDS.test(text)) return
   report('encoded-text', 'high', path, `as ${via.join(', then ')} it reads “${reveal(text).slice(0, 120)}”`)
 }
