@@ -75,8 +75,12 @@ test('a poisoned tool is not approved unless each severe finding is accepted by 
 test('findings decide nothing once a person has: an approved tool with findings is called', async () => {
   await using client = await RawClient.open(await gateway.enrol('helper'), 'work', '/mcp/sums')
   await client.initialize()
-  const { json } = await client.call('add', { a: 1, b: 2 })
-  assert.ok(json.result, JSON.stringify(json))
+  const { text } = await client.call('add', { a: 1, b: 2 })
+  assert.deepEqual(
+    poisoned.calls.map(({ name, args }) => [name, args]),
+    [['add', { a: 1, b: 2 }]],
+    text,
+  )
 })
 
 test('an update that steers to another server is in quarantine, and the diff says what it does', async () => {
