@@ -95,6 +95,22 @@ test('a note is what ordinary definitions have too: the same name, a plural, a f
   ])
 })
 
+test('many names that are nearly alike hide none that is the same to the eye, and that they are many is told', () => {
+  const shuffled = Array.from(
+    { length: 3000 },
+    (_, i) => `pay_${'abcdefgh'.slice(i % 8)}${'abcdefgh'.slice(0, i % 8)}_${i}`,
+  )
+  const many = Array.from({ length: 3000 }, (_, i) => `pay_bill_${1000 + i}`)
+  const tools = new Map([...shuffled, ...many, 'pay_bi11_1500'].map((name) => [name, 'x']))
+  const found = poisoningAmong(
+    { definition: {}, instructions: null },
+    { servers: ['x'], tools },
+    { name: 'pay_bill_1500', sameOn: undefined },
+  )
+  assert.match(found[0]?.what ?? '', /looks the same as `pay_bi11_1500`/)
+  assert.ok(found.length <= 6)
+})
+
 test('a definition made to slow the look down does not', () => {
   const started = performance.now()
   const words = [

@@ -1,6 +1,7 @@
 import { reveal } from '../../lib/reveal.ts'
 import type { Report } from './finding.ts'
-import { likeness } from './look-alike.ts'
+import type { NameShape } from './look-alike.ts'
+import { likeness, mayBeAlike, shapeOf } from './look-alike.ts'
 import type { DefinitionText } from './texts.ts'
 
 /** What else the agent could see beside a server. */
@@ -19,6 +20,8 @@ export interface Named {
 
 const WORD = /[A-Za-z0-9_.-]{6,200}/g
 const MAX_MENTIONS = 5
+/** Names that have the same letters as one. More of them are only there to make this slow. */
+const MAX_COMPARED = 500
 
 /** Names of tools of other servers, or those servers: a way to steer the model to or from them. Common words do not count. */
 export function mentions({ path, text }: DefinitionText, neighbours: Neighbours, report: Report): void {
@@ -58,14 +61,34 @@ function naming(server: string): RegExp {
 export function lookAlikes({ name, sameOn }: Named, neighbours: Neighbours, report: Report): void {
   if (sameOn !== undefined)
     report('same-name', 'note', 'name', `the server \`${sameOn}\` has a tool of this name too`)
-  let found = 0
-  for (const [other, server] of neighbours.tools) {
-    const like = likeness(name, other)
-    if (!like || found >= MAX_MENTIONS) continue
-    found++
+  const own = shapeOf(name)
+  const alike: { other: string; like: keyof typeof LIKE }[] = []
+  let compared = 0
+  for (const other of shapesOf(neighbours)) {
+    if (!mayBeAlike(own, other)) continue
+    if (own.skeleton !== other.skeleton && compared++ >= MAX_COMPARED) continue
+    const like = likeness(own, other)
+    if (like) alike.push({ other: other.name, like })
+  }
+  alike.sort((a, b) => Number(a.like === 'close') - Number(b.like === 'close'))
+  for (const { other, like } of alike.slice(0, MAX_MENTIONS)) {
+    const server = neighbours.tools.get(other) as string
     const level = like === 'close' ? 'note' : 'high'
     report('look-alike', level, 'name', `it ${LIKE[like]} \`${reveal(other)}\` of the server \`${server}\``)
   }
+  if (compared > MAX_COMPARED)
+    report('look-alike', 'high', 'name', 'more tools are named nearly like it than are compared')
+}
+
+const shapes = new WeakMap<Neighbours, readonly NameShape[]>()
+
+/** Prepared once for all tools of a server. */
+function shapesOf(neighbours: Neighbours): readonly NameShape[] {
+  const known = shapes.get(neighbours)
+  if (known) return known
+  const made = [...neighbours.tools.keys()].map(shapeOf)
+  shapes.set(neighbours, made)
+  return made
 }
 
 const LIKE = {
