@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { CommandFailed } from '../exit.ts'
 import { missingFrom } from './data.ts'
+import { report } from './injection.ts'
 import { INJECTION_SETS, readInjectionData } from './injection-data.ts'
 import { measureInjection } from './injection-measures.ts'
 
@@ -139,4 +140,15 @@ test('a folder without any set, or a file of another shape, is an error that say
     () => readInjectionData(odd.path),
     (error) => error instanceof CommandFailed && /BIPIA_text\.json is not as expected/.test(error.message),
   )
+})
+
+test('people get a table for each kind of measure that there is data for, and no other', () => {
+  using all = folderWith(FILES)
+  const text = report(measureInjection(readInjectionData(all.path)))
+  assert.match(text, /^notinject\/NotInject_one\.json +2 +50\.0 %/m)
+  assert.match(text, /^BIPIA, attack alone +2 +/m)
+  using some = folderWith(only('notinject/NotInject_two.json'))
+  const less = report(measureInjection(readInjectionData(some.path)))
+  assert.match(less, /^Over-defence/m)
+  assert.doesNotMatch(less, /^Attacks found;|^False alarms/m)
 })

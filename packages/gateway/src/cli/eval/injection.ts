@@ -19,7 +19,8 @@ export const injectionCommand = (): Command =>
       show(context, 'InjectionEvaluation', { missing, ...measures }, () => report(measures))
     })
 
-function report({
+/** As tables for people; what the data does not allow is left out. */
+export function report({
   detectors,
   definitions,
   over_defence,
