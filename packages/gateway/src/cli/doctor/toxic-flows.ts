@@ -20,11 +20,11 @@ export const toxicFlowsCheck: Check = {
 
 /** Templates that give one agent everything an attack by text needs. A warning: flow control judges each value at each call. */
 export function toxicFlowsResult(
-  tasks: Readonly<Record<string, Pick<TaskTemplate, 'tools'>>>,
+  tasks: Readonly<Record<string, Pick<TaskTemplate, 'tools' | 'resources'>>>,
   labels: Labels,
 ): CheckResult {
-  const found = Object.entries(tasks).flatMap(([name, { tools }]) =>
-    toxicFlows(Object.keys(tools), labels)
+  const found = Object.entries(tasks).flatMap(([name, { tools, resources }]) =>
+    toxicFlows([...Object.keys(tools), ...resources.map(({ server }) => `${server}#resources/read`)], labels)
       .filter(({ level }) => level === 'high')
       .map((flow) => `${name}: ${describeFlow(flow)}`),
   )
