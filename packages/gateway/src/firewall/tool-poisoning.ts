@@ -1,5 +1,6 @@
 import { reveal } from '../lib/reveal.ts'
 import type { JsonObject } from '../model/json.ts'
+import { Allowance } from './allowance.ts'
 import { injectionScore } from './detectors/injection.ts'
 import type { PoisoningCode, PoisoningFinding, Report } from './poisoning/finding.ts'
 import { encodedText, hiddenText } from './poisoning/hidden.ts'
@@ -69,7 +70,11 @@ function inspectTexts(texts: Iterable<DefinitionText>, report: Report): void {
 /** Phrases in the text and in what the beginning of it, `decoded` characters, says when it is decoded; the weightiest of each code. */
 function wordsIn({ path, text }: DefinitionText, decoded: number, report: Report): void {
   const said = new Map<PoisoningCode, PoisoningFinding['level']>()
-  const forms = viewsOf(text.slice(0, decoded)).views.slice(1)
+  const allowance = new Allowance()
+  allowance.grow(Math.min(decoded, text.length))
+  const forms = viewsOf(text.slice(0, decoded), allowance)
+    .views.slice(1)
+    .map(({ survey, via }) => ({ text: survey.text, via }))
   for (const form of [{ text, via: [] }, ...forms]) {
     encodedText(path, form.text, form.via, report)
     const it = form.via.length === 0 ? 'it' : `decoded (${form.via.join(', ')}), it`

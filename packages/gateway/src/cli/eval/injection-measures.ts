@@ -1,3 +1,4 @@
+import { Allowance } from '../../firewall/allowance.ts'
 import { fires, readCases } from '../../firewall/detectors/cases.ts'
 import { injection, injectionScore } from '../../firewall/detectors/injection.ts'
 import { readPairs } from '../../firewall/poisoning/cases.ts'
@@ -201,8 +202,14 @@ function obfuscated({ set, texts }: TextSet): ObfuscationMeasure[] {
       encoding,
       texts: hidden.length,
       as_it_is: shareOf(hidden, (text) => fires(injection, text)),
-      decoded: shareOf(hidden, (text) => viewsOf(text).views.some((view) => fires(injection, view.text))),
+      decoded: shareOf(hidden, (text) => formsOf(text).some((form) => fires(injection, form))),
       any_detector: shareOf(hidden, (text) => found(text).some(({ severity }) => severity !== 'note')),
     }
   })
+}
+
+function formsOf(text: string): string[] {
+  const allowance = new Allowance()
+  allowance.grow(text.length)
+  return viewsOf(text, allowance).views.map(({ survey }) => survey.text)
 }

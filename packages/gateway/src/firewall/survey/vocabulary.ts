@@ -14,6 +14,13 @@ export const REFERENCES: readonly string[] = [
   ...[...'abcdefghijklmnopqrstuvwxyz'].map((letter) => `&${letter}`),
 ]
 
+/** What markup and definitions of tools are written with. */
+export const TOOL_WORDS: readonly string[] = [
+  ...['tool', 'function', 'invoke', 'available_tools'].flatMap((word) => [`<${word}`, `</${word}`]),
+  'inputschema',
+  'input_schema',
+]
+
 /** Groups of words that the pass looks for; one file of a detector names what it cannot do without. */
 export const VOCABULARY: readonly (readonly string[])[] = [
   ADDRESSES,
@@ -21,6 +28,7 @@ export const VOCABULARY: readonly (readonly string[])[] = [
   URL_ENCODED,
   BACKSLASHES,
   REFERENCES,
+  TOOL_WORDS,
   ...SECRET_RULES.map(({ keywords }) => keywords),
   ...INJECTION_RULES.flatMap(({ words }) => words),
 ]
