@@ -14,7 +14,7 @@ const AROUND = 260
 export const toolMarkup: Detector = {
   name: NAME,
   reads: 'text',
-  refuses: false,
+  isPass: false,
   suspects: (survey) => survey.met(WORDS),
   inspect(survey) {
     const pieces = survey.pieces(survey.around(WORDS, AROUND, AROUND))
