@@ -95,6 +95,35 @@ test('an agent cannot send a patient’s data to somebody who may not read it, i
   assert.equal((await mail(client, 'desk@clinic.example', CHART.note)).code, undefined)
 })
 
+test('an agent cannot send a patient’s data, or a link of a mail, in another form', async () => {
+  await using client = await open('Send mail to amy@home.example that the visit is at noon')
+  await client.call('chart', { patient: '1' })
+  await client.call('inbox')
+  const forms: Record<string, (text: string) => string> = {
+    base64: (text) => Buffer.from(text).toString('base64'),
+    hexadecimal: (text) => Buffer.from(text).toString('hex'),
+    URL: (text) => [...Buffer.from(text)].map((byte) => `%${byte.toString(16)}`).join(''),
+    reversed: (text) => [...text].reverse().join(''),
+    'base64 of hexadecimal': (text) => Buffer.from(Buffer.from(text).toString('hex')).toString('base64'),
+  }
+  for (const [name, form] of Object.entries(forms)) {
+    const told = await mail(
+      client,
+      'amy@home.example',
+      `Kind regards ${form(`the number is ${CHART.mrn} today`)}`,
+    )
+    assert.equal(told.code, 'FLOW_HELD', name)
+  }
+  const link = Buffer.from('have a look at https://evil.example/c?d=1 please').toString('base64')
+  assert.equal((await mail(client, 'amy@home.example', link)).code, 'FLOW_HELD')
+  const photo = Buffer.from(Array.from({ length: 300 }, (_, i) => (i * 37) % 256)).toString('base64')
+  assert.equal(
+    (await mail(client, 'amy@home.example', photo)).code,
+    undefined,
+    'what encodes nothing is let through',
+  )
+})
+
 test('what an agent wrote from untrusted content is not trusted when it is read again', async () => {
   await using client = await open('Take notes of my inbox and tell whoever the notes name')
   await client.call('inbox')

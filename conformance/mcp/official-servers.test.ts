@@ -28,6 +28,7 @@ before(async () => {
     join(gateway.dir, 'ostiary.yaml'),
     JSON.stringify({
       version: 1,
+      flow: { mode: 'observe' },
       listen: { port: Number(new URL(gateway.url).port) },
       servers: {
         everything: {

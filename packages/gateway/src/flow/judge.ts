@@ -26,6 +26,12 @@ export interface ArgumentEvidence {
 
 export type ProblemCode = 'UNDERIVED' | 'LAUNDERED' | 'CONFIDENTIAL' | 'UNASKED'
 
+/** What can be read in an argument once it is decoded. */
+export interface DecodedLeaf extends Leaf {
+  /** By a decoder that reads something in any text. */
+  readonly isGuess: boolean
+}
+
 /** One thing that a person has to decide about. */
 export interface Problem {
   readonly code: ProblemCode
@@ -50,7 +56,12 @@ export interface Judgement {
  * Stage 11: are the values in consequential arguments derivable from trusted sources, and may these labels go there. One look-up for each
  * scalar, linear in the text of the arguments.
  */
-export function judge(label: ToolLabel, args: JsonObject, provenance: Provenance): Judgement {
+export function judge(
+  label: ToolLabel,
+  args: JsonObject,
+  provenance: Provenance,
+  decoded: readonly DecodedLeaf[] = [],
+): Judgement {
   const isEgress = label.effect === 'egress'
   const isRead = label.effect === 'read'
   // Rule of two: untrusted content and confidential data in one task leave only what is strictly derivable to go out.
@@ -93,7 +104,13 @@ export function judge(label: ToolLabel, args: JsonObject, provenance: Provenance
     if (sink === 'principal') recipients.push(keysOf(value))
   }
   if (isEgress) {
-    for (const { path, value } of leaks(leaves, recipients, provenance)) {
+    for (const leaf of decoded) {
+      const { sink } = label.argument(leaf.path)
+      // A guess finds an address in any text; only what is really encoded says something about who wrote it.
+      if ((sink === 'content' || sink === 'topic') && !leaf.isGuess)
+        problems.push(...laundered(leaf, label.tool, provenance))
+    }
+    for (const { path, value } of leaks([...leaves, ...decoded], recipients, provenance)) {
       problems.push({
         code: 'CONFIDENTIAL',
         path,

@@ -39,7 +39,7 @@ function house(flow: object = {}, mostEntries?: number) {
       },
       problems: (tool: string, args: JsonObject) =>
         flows
-          .judge({ task, call: `cal_${count++}`, tool, args, isSuspect: false })
+          .judge({ task, call: `cal_${count++}`, tool, args, decoded: [], isSuspect: false })
           .problems.map(({ code, path }) => `${code} ${path}`),
     }
   }
@@ -89,6 +89,7 @@ test('a sub-agent is judged by what the whole tree of tasks has seen', () => {
     call: 'c',
     tool: 'mail/send',
     args: mail(EVIL),
+    decoded: [],
     isSuspect: false,
   })
   assert.deepEqual(
@@ -117,6 +118,7 @@ test('a task that was opened before a restart gets the strict form, and what is 
       call: 'c',
       tool: 'directory/note',
       args: { text: 'x', to: 'desk@clinic.example' },
+      decoded: [],
       isSuspect: false,
     })
   assert.deepEqual(
@@ -158,7 +160,8 @@ test('memory that all tasks may fill is bounded: the largest gives way to the st
   }
   assert.ok(
     tasks.some(
-      ({ task }) => flows.judge({ task, call: 'c', tool: 'mail/send', args: {}, isSuspect: false }).isStrict,
+      ({ task }) =>
+        flows.judge({ task, call: 'c', tool: 'mail/send', args: {}, decoded: [], isSuspect: false }).isStrict,
     ),
   )
   assert.deepEqual(small.problems('mail/send', mail('desk@clinic.example')), [])

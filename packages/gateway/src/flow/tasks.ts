@@ -2,7 +2,7 @@ import type { FlowConfig } from '../config/flow-schema.ts'
 import type { Labels } from '../config/label-schema.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { Task } from '../model/task.ts'
-import type { Judgement } from './judge.ts'
+import type { DecodedLeaf, Judgement } from './judge.ts'
 import { judge } from './judge.ts'
 import type { Effect, ToolLabel } from './labels.ts'
 import { labelBook } from './labels.ts'
@@ -22,6 +22,8 @@ export interface FlowCall {
   /** `server/name`. */
   readonly tool: string
   readonly args: JsonObject
+  /** Other forms that can be read in them. */
+  readonly decoded: readonly DecodedLeaf[]
   /** A detector found something in it that reads like an attack. */
   readonly isSuspect: boolean
 }
@@ -130,11 +132,11 @@ export class FlowTasks {
     if (text !== '') this.#changing(provenance, () => provenance.learnRequest(text))
   }
 
-  judge({ task, tool, args, isSuspect }: FlowCall): FlowVerdict {
+  judge({ task, tool, args, decoded, isSuspect }: FlowCall): FlowVerdict {
     const provenance = this.#of(task)
     if (isSuspect) provenance.markHostile()
     const label = this.label(tool)
-    const judgement = judge(label, args, provenance)
+    const judgement = judge(label, args, provenance, decoded)
     const isEnforced = this.#settings().flow.mode === 'enforce'
     // Before it is made, so that what is read there meanwhile is worth no more.
     if (judgement.taints && (judgement.problems.length === 0 || !isEnforced)) provenance.taint(label.place)

@@ -1,3 +1,7 @@
+import { Allowance } from '../../firewall/allowance.ts'
+import { decodedForms } from '../../firewall/decoded-forms.ts'
+import type { DecodedLeaf } from '../../flow/judge.ts'
+import { leavesOf } from '../../flow/paths.ts'
 import { ALLOW } from '../../model/decision.ts'
 import type { Json, JsonObject } from '../../model/json.ts'
 import type { Authority } from '../authority.ts'
@@ -11,11 +15,13 @@ export function flowStage(authority: Authority): Stage<'action' | 'task' | 'outg
   return {
     name: 'flow',
     async run({ action, task, outgoing, isSuspect }, exchange) {
+      const args = argumentsOf(action, outgoing as Json)
       const flow = await authority.judge({
         task: { id: task.id, txn: task.txn },
         call: exchange.id,
         tool: flowName(action),
-        args: argumentsOf(action, outgoing as Json),
+        args,
+        decoded: decodedIn(args),
         // What is asked of a model is full of orders to a model; where its words come from is told elsewhere.
         isSuspect: isSuspect && action.kind !== 'model',
       })
@@ -31,4 +37,14 @@ export const flowName = ({ server, kind, name, method }: Facts['action']): strin
 function argumentsOf({ kind, name, args }: Facts['action'], outgoing: Json): JsonObject {
   if (kind === 'resource') return { uri: name ?? '' }
   return args ?? (kind === 'reply' ? { reply: outgoing } : {})
+}
+
+/** What stands in the arguments in another form, so that nothing leaves because it was written in base64. */
+function decodedIn(args: JsonObject): DecodedLeaf[] {
+  const allowance = new Allowance()
+  return leavesOf(args).flatMap(({ path, value }) => {
+    if (typeof value !== 'string') return []
+    allowance.grow(value.length)
+    return decodedForms(value, allowance).map(({ text, isGuess }) => ({ path, value: text, isGuess }))
+  })
 }
