@@ -2,12 +2,16 @@ const digitsOf = (text: string): number[] => [...text.replace(/\D/g, '')].map(Nu
 
 /** Payment cards, and NPI with its prefix. */
 export function luhn(text: string): boolean {
-  const digits = digitsOf(text)
-  const sum = digits.reverse().reduce((total, digit, i) => {
-    const value = i % 2 === 1 ? digit * 2 : digit
-    return total + (value > 9 ? value - 9 : value)
-  }, 0)
-  return digits.length > 1 && sum % 10 === 0
+  let count = 0
+  let sum = 0
+  for (let at = text.length - 1; at >= 0; at--) {
+    const digit = text.charCodeAt(at) - 48
+    if (digit < 0 || digit > 9) continue
+    const value = count % 2 === 1 ? digit * 2 : digit
+    sum += value > 9 ? value - 9 : value
+    count++
+  }
+  return count > 1 && sum % 10 === 0
 }
 
 /** National Provider Identifier: ten digits whose check digit counts the prefix 80840. */
@@ -18,8 +22,9 @@ export function isIban(text: string): boolean {
   const plain = text.replace(/\s/g, '')
   if (!/^[A-Z]{2}\d{2}[A-Z0-9]{11,30}$/.test(plain)) return false
   let rest = 0
-  for (const char of plain.slice(4) + plain.slice(0, 4)) {
-    const value = Number.parseInt(char, 36)
+  for (let i = 0; i < plain.length; i++) {
+    const code = plain.charCodeAt((i + 4) % plain.length)
+    const value = code < 58 ? code - 48 : code - 55
     rest = (rest * (value > 9 ? 100 : 10) + value) % 97
   }
   return rest === 1

@@ -35,6 +35,8 @@ const AROUND = 40
 const NO_NAME = /[^\w.=+-]+/
 const NO_HOST = /[=+]+/
 const SUFFIX = /\.(?:txt|csv|json|png|jpe?g|gif|pdf|log|md|zip|html?)\b/gi
+/** Of a host that holds data. */
+const SHORTEST_NAME = 34
 const SHORTEST_FILE = 48
 const LONGEST_FILE = 200
 const TOP_LEVEL = /^[a-z]{2,18}(?![a-z0-9_])/i
@@ -65,7 +67,7 @@ export const exfiltration: Detector = {
       for (const name of survey
         .pieces(survey.stretches(LONG_NAME, AROUND, AROUND))
         .flatMap((piece) => piece.split(NO_NAME))) {
-        if (!name.includes('.')) continue
+        if (name.length < SHORTEST_NAME || !name.includes('.')) continue
         if (name.split(NO_HOST).some(isTunnel)) what.add('data in a host name')
         if (filesIn(name).some(isDense)) what.add('data in a file name')
       }

@@ -1,4 +1,7 @@
-/** A phrase or structure that speaks to a model. Matched on lower case with single spaces; every gap is bounded. */
+/**
+ * A phrase or structure that speaks to a model. Matched on lower case with single spaces; every gap is bounded, and of two
+ * gaps the first is taken once (`(?=(…))\1`), so that their lengths do not multiply.
+ */
 export interface InjectionRule {
   readonly name: string
   /** A text that matches has a word of each list, whatever its case and however many blanks are in it. */
@@ -58,7 +61,7 @@ export const INJECTION_RULES: readonly InjectionRule[] = [
       ),
     ],
     pattern:
-      /\b(?:if you are|attention|dear|to|note to|instructions? (?:for|to)|message (?:for|to)) (?:an? |the |any |all )?(?:ai|llm|language model|ai assistant|ai agent|chatbot|assistant model|ai model)s?\b.{0,40}(?:reading|processing|summari[sz]ing|handling|:|,).{0,80}\b(?:must|should|please|send|ignore|do not|forward|reply|say|include|first|call|you)\b/,
+      /\b(?:if you are|attention|dear|to|note to|instructions? (?:for|to)|message (?:for|to)) (?:an? |the |any |all )?(?:ai|llm|language model|ai assistant|ai agent|chatbot|assistant model|ai model)s?\b(?=(.{0,40}?(?:reading|processing|summari[sz]ing|handling|:|,)))\1.{0,100}\b(?:must|should|please|send|ignore|do not|forward|reply|say|include|first|call|you)\b/,
   },
   {
     name: 'puts a step before the task',
@@ -70,7 +73,7 @@ export const INJECTION_RULES: readonly InjectionRule[] = [
       ['must', 'have to', 'need to', 'please', 'first', 'make sure'],
     ],
     pattern:
-      /\bbefore (?:you (?:can )?(?:do|answer|continue|solve|finish|complete|proceed|respond|reply|start)|answering|continuing|proceeding|responding|finishing)\b.{0,60}\b(?:you must|you have to|you need to|please|first|make sure to)\b.{0,40}\b(?:send|forward|call|use|execute|run|transfer|delete|read|open|visit|e-?mail|do the following)\b/,
+      /\bbefore (?:you (?:can )?(?:do|answer|continue|solve|finish|complete|proceed|respond|reply|start)|answering|continuing|proceeding|responding|finishing)\b(?=(.{0,60}?\b(?:you must|you have to|you need to|please|first|make sure to)\b))\1.{0,40}\b(?:send|forward|call|use|execute|run|transfer|delete|read|open|visit|e-?mail|do the following)\b/,
   },
   {
     name: 'asks for hidden instructions',
