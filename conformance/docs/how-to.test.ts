@@ -26,13 +26,16 @@ for (const { name, text } of run) {
 interface Fragment {
   readonly servers?: Record<string, unknown>
   readonly tasks?: Record<string, { readonly tools?: Record<string, unknown> }>
+  readonly labels?: Record<string, unknown>
 }
 
 /** What a guide shows is a part of a file: servers that it only names are added. */
 function whole(fragment: Fragment): object {
-  const named = Object.values(fragment.tasks ?? {}).flatMap(({ tools = {} }) =>
-    Object.keys(tools).map((tool) => tool.slice(0, tool.indexOf('/'))),
-  )
+  const tools = [
+    ...Object.values(fragment.tasks ?? {}).flatMap((task) => Object.keys(task.tools ?? {})),
+    ...Object.keys(fragment.labels ?? {}),
+  ]
+  const named = tools.map((tool) => tool.split(/[/#]/, 1)[0] as string)
   const stubs = Object.fromEntries(named.map((name) => [name, { url: 'https://stub.example/mcp' }]))
   return { version: 1, ...fragment, servers: { ...stubs, ...fragment.servers } }
 }
