@@ -1,4 +1,5 @@
 import { PassThrough } from 'node:stream'
+import type { TaskRequest } from '@ostiary/agent'
 import { Agent, connect } from '@ostiary/agent'
 
 interface Answer {
@@ -20,7 +21,7 @@ export class DemoClient implements AsyncDisposable {
   readonly #bridge: Promise<void>
   #id = 0
 
-  constructor(stateDir: string, server: string, template: string) {
+  constructor(stateDir: string, server: string, task: TaskRequest) {
     this.#agent = new Agent({ stateDir })
     const output = new PassThrough()
     let rest = ''
@@ -32,7 +33,7 @@ export class DemoClient implements AsyncDisposable {
     this.#bridge = connect({
       agent: this.#agent,
       server,
-      task: { template },
+      task,
       input: this.#input,
       output,
       say: () => {},
