@@ -12,16 +12,21 @@ export interface Hold {
   readonly at: number
   /** How often the agent has tried the same. */
   readonly times: number
+  /** Earlier calls that it stopped, the newest first. */
+  readonly earlier: readonly string[]
 }
+
+type NewHold = Omit<Hold, 'times' | 'earlier'>
 
 const MAX_HOLDS = 2000
 const MAX_OF_TASK = 100
+const MAX_EARLIER = 50
 
 /** What waits for people. The same thing asked again is one hold; of too many the oldest of the same task go. */
 export class Holds {
   readonly #held = new Map<string, Hold>()
 
-  add(hold: Omit<Hold, 'times'>): void {
+  add(hold: NewHold): void {
     const key = keyOf(hold)
     const before = this.#held.get(key)
     // Anew at the end, so that the map is in order of age.
@@ -29,7 +34,8 @@ export class Holds {
     const ofTask = [...this.#held].filter(([, { task }]) => task.txn === hold.task.txn)
     const oldest = ofTask.length >= MAX_OF_TASK ? ofTask[0] : [...this.#held][0]
     if (oldest && (ofTask.length >= MAX_OF_TASK || this.#held.size >= MAX_HOLDS)) this.#held.delete(oldest[0])
-    this.#held.set(key, { ...hold, times: (before?.times ?? 0) + 1 })
+    const earlier = before ? [before.call, ...before.earlier].slice(0, MAX_EARLIER) : []
+    this.#held.set(key, { ...hold, times: (before?.times ?? 0) + 1, earlier })
   }
 
   /** Newest first. */
@@ -37,8 +43,9 @@ export class Holds {
     return [...this.#held.values()].reverse()
   }
 
+  /** By any call that it stopped: the agent may have tried again while a person was looking. */
   find(call: string): Hold | undefined {
-    return this.list().find((hold) => hold.call === call)
+    return this.list().find((hold) => hold.call === call || hold.earlier.includes(call))
   }
 
   remove(hold: Hold): void {
@@ -50,5 +57,5 @@ export class Holds {
   }
 }
 
-const keyOf = ({ task, tool, problems }: Omit<Hold, 'times'>): string =>
+const keyOf = ({ task, tool, problems }: NewHold): string =>
   JSON.stringify([task.txn, tool, problems.map(({ code, path, keys }) => [code, path, keys])])

@@ -135,7 +135,7 @@ function evidence({ arguments: args = [], more, strict, problems = [] }: FlowDat
   const rows = args.map(({ path, sink, from, seen_in }) => [
     `  ${path}`,
     sink,
-    from ?? (seen_in ? `nothing trusted; seen in ${seen_in.join(', ')}` : 'nowhere'),
+    from ?? (seen_in ? `nothing trusted; seen in ${seen_in.join(', ')}` : 'nothing trusted'),
   ])
   return [
     ...(rows.length === 0 ? [] : [table(['  ARGUMENT', 'AS', 'COMES FROM'], rows)]),
