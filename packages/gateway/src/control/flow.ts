@@ -4,6 +4,7 @@ import { findCall } from '../audit/find-call.ts'
 import type { AuditLog } from '../audit/log.ts'
 import type { Labels } from '../config/label-schema.ts'
 import type { Hold, Holds } from '../flow/holds.ts'
+import { labelProblems } from '../flow/label-problems.ts'
 import { shownPath } from '../flow/paths.ts'
 import { proposeLabels } from '../flow/propose.ts'
 import type { FlowTasks } from '../flow/tasks.ts'
@@ -75,6 +76,7 @@ export function flowRoutes({
     )
     if (definitions.length === 0) refuse('TOOL_UNKNOWN', { tool: `${server.slice(0, 60)}/*` })
     return c.json({
+      problems: labelProblems(server, labels(), definitions),
       proposals: proposeLabels(server, definitions).map((proposal) => ({
         ...proposal,
         is_labelled: Object.hasOwn(labels(), proposal.tool),

@@ -92,14 +92,15 @@ export function toolCommand(): Command {
     .option('--all', 'those that have labels too')
     .action(async (server: string, options: { all?: boolean }, command: Command) => {
       const context = contextOf(command)
-      const { proposals } = await context
+      const { proposals, problems } = await context
         .control()
-        .call<{ proposals: (Proposal & { is_labelled: boolean })[] }>(
+        .call<{ proposals: (Proposal & { is_labelled: boolean })[]; problems: string[] }>(
           'GET',
           `/flow/proposals/${encodeURIComponent(server)}`,
         )
       const wanted = proposals.filter(({ is_labelled }) => options.all || !is_labelled)
-      show(context, 'LabelProposals', { proposals: wanted }, () =>
+      for (const problem of problems) context.say(`Look: ${problem}.`)
+      show(context, 'LabelProposals', { proposals: wanted, problems }, () =>
         wanted.length === 0 ? `Every tool of ${server} has labels.` : labelsYaml(wanted).trimEnd(),
       )
     })

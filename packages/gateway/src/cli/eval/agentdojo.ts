@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { labelProblems } from '../../flow/label-problems.ts'
 import { proposeLabels } from '../../flow/propose.ts'
 import { contextOf, show } from '../context.ts'
 import { CommandFailed, EXIT } from '../exit.ts'
@@ -49,7 +50,10 @@ export const agentdojoCommand = (): Command =>
             EXIT.usage,
           )
         }
-        await using stage = await startReplay(data.suites, readLabels(options.labels))
+        const settings = readLabels(options.labels)
+        for (const [suite, tools] of data.suites)
+          for (const problem of labelProblems(suite, settings.labels, tools)) context.say(`Look: ${problem}.`)
+        await using stage = await startReplay(data.suites, settings)
         const played: Played[] = []
         const waiting = data.stories.values()
         await Promise.all(

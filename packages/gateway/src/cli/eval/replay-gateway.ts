@@ -4,6 +4,10 @@ import { join } from 'node:path'
 import { Agent, enrol } from '@ostiary/agent'
 import { pino } from 'pino'
 import { parse } from 'yaml'
+import { z } from 'zod'
+import { FlowSchema } from '../../config/flow-schema.ts'
+import { LabelsSchema } from '../../config/label-schema.ts'
+import type { FlowSettings } from '../../flow/tasks.ts'
 import { startGateway } from '../../main.ts'
 import { ControlClient } from '../control-client.ts'
 import { CommandFailed, EXIT } from '../exit.ts'
@@ -16,7 +20,7 @@ import { ReplayServer } from './replay-server.ts'
  * The labels under test: a file with `labels:` and, where needed, `flow:` as in ostiary.yaml, or the labels alone. YAML anchors and merge
  * keys may be used. @throws CommandFailed
  */
-export function readLabels(path: string): { labels: object; flow: object } {
+export function readLabels(path: string): FlowSettings {
   let value: unknown
   try {
     value = parse(readFileSync(path, 'utf8'), { merge: true, maxAliasCount: 10_000 })
@@ -25,14 +29,19 @@ export function readLabels(path: string): { labels: object; flow: object } {
   }
   if (typeof value !== 'object' || value === null)
     throw new CommandFailed(`${path} holds no labels.`, EXIT.usage)
-  const { labels, flow } = value as { labels?: object; flow?: object }
-  return labels === undefined ? { labels: value, flow: {} } : { labels, flow: flow ?? {} }
+  const isWhole = 'labels' in value
+  const parsed = Settings.safeParse(isWhole ? value : { labels: value })
+  if (!parsed.success)
+    throw new CommandFailed(`${path} cannot be used:\n${z.prettifyError(parsed.error)}`, EXIT.usage)
+  return parsed.data
 }
+
+const Settings = z.strictObject({ labels: LabelsSchema, flow: FlowSchema.prefault({}) })
 
 /** A real gateway in a folder of its own, with one server per suite and a task template of the same name that may use all of its tools. */
 export async function startReplay(
   suites: ReadonlyMap<string, Tools>,
-  { labels, flow }: { labels: object; flow: object },
+  { labels, flow }: FlowSettings,
 ): Promise<Stage & AsyncDisposable> {
   await using stack = new AsyncDisposableStack()
   const dir = mkdtempSync(join(tmpdir(), 'ostiary-eval-'))
