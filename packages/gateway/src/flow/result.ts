@@ -1,4 +1,4 @@
-import { parse } from 'yaml'
+import { isAlias, isMap, isScalar, isSeq, parseDocument } from 'yaml'
 import type { Json, JsonObject } from '../model/json.ts'
 import { isObject } from '../model/json.ts'
 import type { Leaf } from './paths.ts'
@@ -56,15 +56,33 @@ export function readDocument(text: string): Json {
     // A server's own notation, read below.
   }
   if (!/^(?:\s*- |\s*[\w-]+:(?:\s|$)|\{)/m.test(text)) return text
+  if (STACKED.test(text)) return text
   try {
-    const value = parse(text, {
-      maxAliasCount: 0,
-      schema: 'failsafe',
-      uniqueKeys: true,
-      logLevel: 'silent',
-    }) as Json
+    const read = parseDocument(text, { schema: 'failsafe', uniqueKeys: false, logLevel: 'silent' })
+    if (read.errors.length > 0 || !isPlain(read.contents)) return text
+    const value = read.toJS({ maxAliasCount: 0 }) as Json
     return typeof value === 'object' && value !== null ? value : text
   } catch {
     return text
   }
+}
+
+/** Properties of nothing, one after the other; reading them takes time that grows with the square of their number. */
+const STACKED = /(?:[&!][^\s&!]{0,100}\s{1,100}){4}/
+
+/**
+ * Whether what was read is what a program would have written: every key a word and there once. Here and not in the parser, whose own
+ * check compares each key with each, and which writes keys that are lists of lists out again at each level.
+ */
+function isPlain(node: unknown): boolean {
+  if (isMap(node)) {
+    const names = new Set<unknown>()
+    for (const { key, value } of node.items) {
+      if (!isScalar(key) || names.has(key.value) || !isPlain(value)) return false
+      names.add(key.value)
+    }
+    return true
+  }
+  if (isSeq(node)) return node.items.every(isPlain)
+  return !isAlias(node)
 }
