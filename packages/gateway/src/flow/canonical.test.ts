@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { keysOf, plain } from './canonical.ts'
+import { keysOf, linkKeys, plain } from './canonical.ts'
 import { entitiesIn, says } from './entities.ts'
 
 const same = (a: string | number, b: string | number) => keysOf(a).some((key) => keysOf(b).includes(key))
@@ -9,7 +9,8 @@ const same = (a: string | number, b: string | number) => keysOf(a).some((key) =>
 test('spellings of one value have a key in common', () => {
   for (const [a, b] of [
     ['Desk@Clinic.example', 'mailto:desk@clinic.EXAMPLE'],
-    ['https://www.a.example/x/', 'http://A.example/x#part'],
+    ['https://www.a.example/x/', 'http://A.example:80/x'],
+    ['https://bücher.example/', 'https://xn--bcher-kva.example'],
     ['DE89 3704 0044 0532 0130 00', 'de89370400440532013000'],
     ['+44 (20) 7946-0958', '+442079460958'],
     ['1,234.50', 1234.5],
@@ -21,6 +22,25 @@ test('spellings of one value have a key in common', () => {
     assert.ok(same(a, b), `${a} = ${b}`)
 })
 
+test('a link that is opened has no other spelling but that of its host', () => {
+  for (const [a, b] of [
+    // What may be varied can carry data: one letter each.
+    ['https://a.example/x', 'https://a.example/X'],
+    ['https://a.example/x', 'https://a.example/x#secret'],
+    ['https://a.example/x', 'https://secret:word@a.example/x'],
+    ['https://a.example/x', 'https://a.example/x\u200b'],
+    ['https://a.example/x', 'https://a.example/ｘ'],
+    ['https://a.example/x', 'https://a.example/x///'],
+    ['https://a.example/x', 'https://a.example/y/../x'],
+    // One reader sees the first host, another the second.
+    ['https://a.example', 'https://a.example\\@evil.example/..'],
+    ['https://a.example', 'https://a.example%2f@evil.example/..'],
+    ['custom://a/x', 'custom://a/X'],
+  ] as const)
+    assert.ok(!linkKeys(b).some((key) => linkKeys(a).includes(key)), `${a} ≠ ${b}`)
+  assert.deepEqual(linkKeys('A.example/x'), linkKeys('https://www.a.example/x/'))
+})
+
 test('different values have none', () => {
   for (const [a, b] of [
     ['a@b.example', 'a@b.example.evil.com'],
@@ -29,6 +49,9 @@ test('different values have none', () => {
     ['DE89370400440532013000', 'DE89370400440532013001'],
     ['2025-01-11', '2025-11-01'],
     ['12', '120'],
+    ['007', '7'],
+    ['10.12.34.56', '101.23.4.56'],
+    ['10.0.0.0/16', '100.0.0.1/6'],
   ] as const)
     assert.ok(!same(a, b), `${a} ≠ ${b}`)
 })

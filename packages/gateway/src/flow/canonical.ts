@@ -1,13 +1,24 @@
+import { hash } from 'node:crypto'
+
 /** One way in which two spellings mean the same value, e.g. `email:a@b.example`. Equal keys, equal values. */
 export type CanonicalKey = string
 
 const EMAIL = /^(?:mailto:)?([^\s@<>"',;:()[\]]{1,64}@[a-z0-9.-]{1,253}\.[a-z]{2,24})$/i
-const URL_LIKE = /^(?:https?:\/\/|www\.)\S{1,2000}$/i
-const PHONE = /^\+?[\d][\d\s().\-/]{5,24}$/
+/** Host and the rest, without anything in which two readers of a link could see two different hosts. */
+const WEB = /^(?:(https?):\/\/|(?=www\.))([^/?#\\@%\s]{1,260})([/?#][^\s\\]{0,2000})?$/i
+const OTHER_URI = /^([a-z][a-z0-9+.-]{1,30}):(\S{1,2000})$/i
+/** Without the four groups of an address of the internet, which without their dots are another one's too. */
+const PHONE = /^(?!\d{1,3}(?:\.\d{1,3}){3}(?!\d))\+?[\d][\d\s().\-/]{5,24}$/
 const NUMBER = /^[-+]?(?:\d{1,15}|\d{1,3}(?:,\d{3}){1,4})(?:\.\d{1,10})?$/
+/** Of an id `007` and `7` are two, so what begins with a nought is no number. */
+const PADDED = /^[-+]?0\d/
 const IBAN = /^[a-z]{2}\d{2}[a-z0-9]{11,30}$/i
 const ISO_DATE =
   /^(\d{4})-(\d{2})-(\d{2})(?:[t ](\d{2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?(?:z|[+-]\d{2}:?\d{2})?)?$/i
+
+/** Longer texts are known by their hash, so that many long ones do not fill the memory. */
+const MAX_KEPT = 200
+const INVISIBLE = /[\u200b-\u200f\u2060-\u2064\ufeff\u00ad]/
 
 /** Text as everybody would read it: compatibility forms, case, spaces and quotes around it do not matter (Unicode NFKC, UAX 15). */
 export function plain(text: string): string {
@@ -24,16 +35,17 @@ export function keysOf(value: string | number | boolean): readonly CanonicalKey[
   if (typeof value === 'number') return [`number:${value}`, `text:${value}`]
   if (typeof value === 'boolean') return [`text:${value}`]
   const text = plain(value)
-  const keys = [`text:${text}`]
+  const keys = [`text:${text.length > MAX_KEPT ? `#${hash('sha256', text, 'base64url')}` : text}`]
   if (text.length > 2100) return keys
   const email = EMAIL.exec(text)
   if (email) keys.push(`email:${email[1]}`)
-  else if (URL_LIKE.test(text)) keys.push(...urlKeys(text))
+  else keys.push(...urlKeys(value.trim()))
   const compact = text.replace(/[\s-]/g, '')
   if (IBAN.test(compact) && isIban(compact)) keys.push(`iban:${compact}`)
   const date = ISO_DATE.exec(text)
   if (date) keys.push(dateKey(date))
-  else if (NUMBER.test(text) && !text.startsWith('+')) keys.push(`number:${Number(text.replaceAll(',', ''))}`)
+  else if (NUMBER.test(text) && !text.startsWith('+') && !PADDED.test(text))
+    keys.push(`number:${Number(text.replaceAll(',', ''))}`)
   else if (PHONE.test(text)) {
     const digits = text.replace(/\D/g, '')
     if (digits.length >= 7 && digits.length <= 15) keys.push(`phone:${digits}`)
@@ -41,12 +53,34 @@ export function keysOf(value: string | number | boolean): readonly CanonicalKey[
   return keys
 }
 
-/** Without scheme, default port, trailing slash and fragment; path and query are as they are, since they can carry data. */
+/**
+ * Without scheme, default port and one slash at the end. All the rest is as it was written, case and fragment too: whatever may be varied
+ * can carry data. A link with a name and a password before its host has no key.
+ */
 function urlKeys(text: string): CanonicalKey[] {
-  const url = URL.parse(text.startsWith('www.') ? `https://${text}` : text)
-  if (!url) return []
-  const host = url.host.replace(/^www\./, '')
-  return [`url:${host}${url.pathname.replace(/\/+$/, '')}${url.search}`]
+  const web = WEB.exec(text)
+  if (web) {
+    const [, scheme = 'https', authority, rest = ''] = web
+    const host = URL.parse(`${scheme}://${authority}`)?.host.replace(/^www\./, '')
+    return host === undefined ? [] : [`url:${host}${rest.replace(/\/$/, '')}`]
+  }
+  const other = OTHER_URI.exec(text)
+  if (!other || /^(?:https?|mailto)$/i.test(other[1] as string)) return []
+  return [`url:${other[1]?.toLowerCase()}:${other[2]}`]
+}
+
+/** The keys of a link to be opened: nothing in which another spelling is the same, and a host may stand without its scheme. */
+export function linkKeys(value: string | number): readonly CanonicalKey[] {
+  const text = String(value).trim()
+  const keys = urlKeys(text)
+  if (keys.length > 0 || text.includes(':')) return keys
+  return /^[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8}(?=[/?#]|$)/i.test(text) ? urlKeys(`https://${text}`) : []
+}
+
+/** Whether a value holds characters that look like others or like nothing, which whoever receives it may tell apart. */
+export function isDisguised(value: string): boolean {
+  const shown = (form: 'NFC' | 'NFKC') => value.normalize(form).replace(/\s+/g, ' ')
+  return INVISIBLE.test(value) || shown('NFC') !== shown('NFKC')
 }
 
 /** Midnight and no time are the same day. */

@@ -12,7 +12,9 @@ export interface Entity {
 const MAX_ENTITIES = 2000
 
 // Each is linear: no part of it can match what the part before it matches.
-const EMAIL = /[a-z0-9._%+-]{1,64}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8}/gi
+/** Not a part of one in other letters: `bob@clinic.example` does not stand in `ébob@clinic.example`. */
+const EMAIL =
+  /(?<![\p{L}\p{N}._%+-])[a-z0-9._%+-]{1,64}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8}(?![\p{L}\p{N}_-]|\.[\p{L}\p{N}])/giu
 const LINK = /(?:https?:\/\/|www\.)[^\s<>"'`)\]}]{3,2000}/gi
 /** A host without scheme, as people write it; the endings are those that a client would make a link of. */
 const HOST =
@@ -85,7 +87,7 @@ const WORD = /[\p{L}\p{N}]/u
 /** Whether a text says a value in so many words: as it is, not as part of a longer word or number. */
 export function says(plainText: string, value: string): boolean {
   const wanted = plain(value)
-  if (wanted.length < 2 || wanted.length > 500) return false
+  if (wanted.length < 2 || wanted.length > 500 || !WORD.test(wanted)) return false
   for (let at = plainText.indexOf(wanted); at !== -1; at = plainText.indexOf(wanted, at + 1)) {
     const before = plainText[at - 1] ?? ' '
     const after = plainText[at + wanted.length] ?? ' '
@@ -96,7 +98,12 @@ export function says(plainText: string, value: string): boolean {
       /[@.\-_/]/.test(before) ||
       /[@\-_/]/.test(after) ||
       (after === '.' && WORD.test(plainText[at + wanted.length + 1] ?? ' '))
-    if (!isOpen && !isCut && !isPart) return true
+    if (!isOpen && !isCut && !isPart && !isGrouped(plainText, at, wanted)) return true
   }
   return false
 }
+
+/** `1,500` says neither 500 nor 1. */
+const isGrouped = (plainText: string, at: number, wanted: string): boolean =>
+  (/^\d{3}(?!\d)/.test(wanted) && /\d,$/.test(plainText.slice(Math.max(0, at - 2), at))) ||
+  (/\d$/.test(wanted) && /^,\d{3}(?!\d)/.test(plainText.slice(at + wanted.length, at + wanted.length + 5)))

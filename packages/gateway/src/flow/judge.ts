@@ -1,6 +1,6 @@
 import type { Sink } from '../config/label-schema.ts'
 import type { JsonObject } from '../model/json.ts'
-import { keysOf, plain } from './canonical.ts'
+import { isDisguised, keysOf, linkKeys, plain } from './canonical.ts'
 import type { Recipient } from './confidential.ts'
 import { leaks } from './confidential.ts'
 import type { Derivation } from './derive.ts'
@@ -52,6 +52,11 @@ export interface Judgement {
   readonly taints: boolean
 }
 
+/** Where the name of a member says who or what is meant. */
+const IS_NAMED: ReadonlySet<Sink> = new Set(['principal', 'handle', 'url', 'path'])
+/** Where any text may stand. */
+const IS_FREE: ReadonlySet<Sink> = new Set(['content', 'topic', 'none'])
+
 /**
  * Stage 11: are the values in consequential arguments derivable from trusted sources, and may these labels go there. One look-up for each
  * scalar, linear in the text of the arguments.
@@ -74,10 +79,11 @@ export function judge(
   const leaves = leavesOf(args)
   for (const leaf of leaves) {
     const { sink, of, isLabelled } = label.argument(leaf.path)
+    if (leaf.isName && isLabelled && !IS_NAMED.has(sink)) continue
+    if (!isRead && provenance.holdsUntrusted && IS_FREE.has(sink) && !isSaid(leaf, provenance)) taints = true
     if (sink === 'none' || (isRead && !isLabelled)) continue
     if (sink === 'content') {
       if (isEgress) problems.push(...laundered(leaf, label.tool, provenance))
-      if (!isRead && provenance.holdsUntrusted && !isSaid(leaf, provenance)) taints = true
       continue
     }
     if (sink === 'topic') {
@@ -92,16 +98,23 @@ export function judge(
       if (!isLabelled) problems.push(underived(leaf, sink))
       continue
     }
-    const asked = { value, keys: lookupKeys(value), sink, of, isRead }
-    const by = provenance.endorsedBy(usedAs(sink, of, keysOf(value)))
+    const keys = sink === 'url' ? linkKeys(value) : lookupKeys(value)
+    const asked = { value, keys, sink, of, isRead }
+    const by = provenance.endorsedBy(usedAs(sink, of, roleKeys(value, sink)))
+    // Which of the links that a mail holds is opened tells its writer something, so not once there is a secret to tell.
+    const isClosed = isStrict || (sink === 'url' && provenance.holdsUntrusted && provenance.holdsConfidential)
+    const isOther = typeof value === 'string' && isDisguised(value)
     const derivation: Derivation | undefined =
       by === undefined
-        ? derive(asked, label, provenance, isStrict)
+        ? isOther
+          ? undefined
+          : derive(asked, label, provenance, isClosed)
         : { by: 'person', evidence: `endorsed by ${by}` }
     const seenIn = provenance.originsOf(asked.keys).map(({ source }) => sourceText(source))
     evidence.push({ path: leaf.path, sink, derivation, seenIn: [...new Set(seenIn)] })
     if (!derivation) problems.push(underived(leaf, sink, of))
-    if (sink === 'principal') recipients.push(keysOf(value))
+    // Somebody may be written to in an argument that nobody labelled.
+    if (sink === 'principal' || keys.some((key) => key.startsWith('email:'))) recipients.push(keysOf(value))
   }
   if (isEgress) {
     for (const leaf of decoded) {
@@ -138,11 +151,22 @@ const underived = ({ path, value }: Leaf, sink: Sink, of?: string): Problem => (
   path,
   detail: `nothing trusted says this ${sink}`,
   value: String(value),
-  keys: usedAs(sink, of, scalarKeys(value)),
+  keys: usedAs(sink, of, scalarKeys(value, sink)),
 })
 
-const scalarKeys = (value: Leaf['value']) =>
-  typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? keysOf(value) : []
+const scalarKeys = (value: Leaf['value'], sink: Sink) =>
+  typeof value === 'string' || typeof value === 'number'
+    ? roleKeys(value, sink)
+    : typeof value === 'boolean'
+      ? keysOf(value)
+      : []
+
+/** What an endorsement of a value covers: other spellings too, but no other link, and nothing that only looks the same. */
+function roleKeys(value: string | number, sink: Sink): readonly string[] {
+  if (typeof value === 'string' && isDisguised(value)) return [`as it is ${value}`]
+  const links = sink === 'url' ? linkKeys(value) : []
+  return links.length > 0 ? links : keysOf(value)
+}
 
 /** Links, addresses and accounts in outgoing text that only untrusted content, or nobody, vouches for. */
 function laundered({ path, value }: Leaf, tool: string, provenance: Provenance): Problem[] {

@@ -19,11 +19,22 @@ const MAX_TEXT = 2_097_152
 export function learn(
   provenance: Provenance,
   label: ToolLabel,
-  { call, args, result }: { readonly call: string; readonly args: JsonObject; readonly result: JsonObject },
+  {
+    call,
+    args,
+    sent = args,
+    result,
+  }: {
+    readonly call: string
+    readonly args: JsonObject
+    /** All that went in, also beside the arguments; the arguments unless given. */
+    readonly sent?: JsonObject | undefined
+    readonly result: JsonObject
+  },
 ): void {
   const { document, rest } = readResult(result)
   const isVouched = !provenance.isTainted(label.place) && result.isError !== true
-  const echoed = new Set(leavesOf(args).flatMap(keysIn))
+  const echoed = new Set(leavesOf(sent).flatMap(keysIn))
   let left = MAX_TEXT
   for (const leaf of [...leavesOf(document), ...rest]) {
     if (typeof leaf.value === 'string') left -= leaf.value.length
@@ -38,10 +49,15 @@ export function learn(
     provenance.learnLeaf(leaf, origin, echoed)
   }
   if (result.isError !== true)
-    for (const record of recordsIn(document, label.records, args)) provenance.learnRecord(record)
+    for (const record of recordsIn(document, label.records, args)) {
+      // Where the agent wrote what it liked, not only the person can have made it.
+      const isPersons = record.isPersons && !provenance.isTainted(label.place)
+      provenance.learnRecord({ ...record, isPersons })
+    }
 }
 
-function keysIn({ value }: Leaf): readonly CanonicalKey[] {
+/** Every key of what stands in a value. */
+export function keysIn({ value }: Leaf): readonly CanonicalKey[] {
   if (typeof value === 'string') return [...keysOf(value), ...entitiesIn(value).flatMap(({ keys }) => keys)]
   return typeof value === 'number' || typeof value === 'boolean' ? keysOf(value) : []
 }

@@ -16,6 +16,8 @@ export interface Origin {
   readonly confidentiality: Confidentiality
   /** Besides the person: addresses, or `@domain`. */
   readonly readers: readonly string[]
+  /** The agent put it into a call before, so it may hold anything that the agent knows. */
+  readonly isGivenBack?: boolean
 }
 
 export const isConfidential = ({ confidentiality }: Origin): boolean =>

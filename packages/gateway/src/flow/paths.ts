@@ -5,7 +5,12 @@ import { isObject } from '../model/json.ts'
 export interface Leaf {
   readonly path: string
   readonly value: Json
+  /** It is the name of a member of which only the name can matter. */
+  readonly isName?: boolean
 }
+
+/** A member in a path. What has the signs of a path in its name does not lead anywhere else by it. */
+const memberOf = (name: string): string => (name === '' ? '·' : name.replace(/[.[\]]/g, '·'))
 
 type Step = { readonly member: string } | 'items' | 'members'
 
@@ -35,7 +40,7 @@ export function select(document: Json, steps: readonly Step[], path = ''): Leaf[
   const members =
     step === 'members' ? Object.keys(document) : Object.hasOwn(document, step.member) ? [step.member] : []
   return members.flatMap((name) =>
-    select(document[name] as Json, rest, path === '' ? name : `${path}.${name}`),
+    select(document[name] as Json, rest, path === '' ? memberOf(name) : `${path}.${memberOf(name)}`),
   )
 }
 
@@ -50,8 +55,12 @@ export function leavesOf(document: Json, path = ''): Leaf[] {
   }
   if (isObject(document)) {
     return Object.entries(document).flatMap(([name, value]) => {
-      const at = path === '' ? name : `${path}.${name}`
-      return [...(IS_DATA.test(name) ? [{ path: at, value: name }] : []), ...leavesOf(value, at)]
+      const at = path === '' ? memberOf(name) : `${path}.${memberOf(name)}`
+      if (IS_DATA.test(name)) return [{ path: at, value: name }, ...leavesOf(value, at)]
+      const below = leavesOf(value, at)
+      // `{ members: { mallory: true } }`, or `{}`: the name is all there is.
+      const isAll = path !== '' && (below.length === 0 || typeof value === 'boolean')
+      return isAll ? [{ path: at, value: name, isName: true }, ...below] : below
     })
   }
   return [{ path, value: document }]

@@ -2,12 +2,14 @@ import type { CanonicalKey } from './canonical.ts'
 import { keysOf, plain } from './canonical.ts'
 import { entitiesIn } from './entities.ts'
 import { Memory } from './memory.ts'
+import { Names } from './names.ts'
 import type { Origin } from './origin.ts'
 import { isConfidential } from './origin.ts'
 import type { Leaf } from './paths.ts'
 import type { FlowRecord } from './records.ts'
 import { requestKeys } from './request.ts'
 import { shinglesOf } from './shingles.ts'
+import { Writings } from './writings.ts'
 
 /** Values, shingles and records that one task may fill. About 30 MB at the most. */
 export interface Bounds {
@@ -31,12 +33,17 @@ export class Provenance {
   readonly #values = new Map<CanonicalKey, Origin[]>()
   readonly #shingles = new Map<number, Origin>()
   readonly #records = new Map<string, FlowRecord>()
+  /** By whom they list. */
+  readonly #listing = new Map<CanonicalKey, FlowRecord[]>()
+  readonly #names = new Names()
   readonly #tainted = new Set<string>()
   /** What a person has endorsed, and who did. */
   readonly #endorsed = new Map<string, string>()
   readonly #bounds: Bounds
   /** Of the instance that opened the task. */
   readonly #memory: Memory
+  readonly #writings: Writings
+  #request = ''
   #requestText = ''
   #requestWords: readonly string[] = []
   #hasRequest = false
@@ -45,14 +52,17 @@ export class Provenance {
   #hasUntrusted = false
   #hasConfidential = false
 
-  constructor(bounds: Bounds = BOUNDS, memory = new Memory()) {
+  constructor(bounds: Bounds = BOUNDS, memory = new Memory(), writings = new Writings()) {
     this.#bounds = bounds
     this.#memory = memory
+    this.#writings = writings
   }
 
   /** The person's own words. Several turns add up. */
   learnRequest(text: string): void {
     this.#hasRequest = true
+    this.#request = `${this.#request}\n${text}`
+    this.#names.hear(this.#request)
     this.#requestText = `${this.#requestText}\n${plain(text)}`
     this.#requestWords = [...new Set(this.#requestText.match(/[\p{L}\p{N}]+/gu))]
     const origin: Origin = {
@@ -75,25 +85,39 @@ export class Provenance {
     if (!origin.isTrusted) this.#hasUntrusted = true
     if (isConfidential(origin)) this.#hasConfidential = true
     if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') return
-    const back = echoed.size > 0 ? givenBack(origin) : origin
-    for (const key of keysOf(value)) this.#add(key, echoed.has(key) ? back : origin)
+    const back = givenBack(origin)
+    const isBack = (key: CanonicalKey) => echoed.has(key) || this.#writings.has(key)
+    for (const key of keysOf(value)) this.#add(key, isBack(key) ? back : origin)
     if (typeof value !== 'string') return
     // What stands in free text is never more than text, also in a trusted result: its author is whoever wrote the text.
     for (const { keys } of entitiesIn(value))
-      for (const key of keys) this.#add(key, echoed.has(key) ? back : origin)
+      for (const key of keys) this.#add(key, isBack(key) ? back : origin)
     if (isConfidential(origin)) this.#addShingles(value, origin)
   }
 
   learnRecord(record: FlowRecord): void {
     const key = `${record.type}\n${record.id}`
     const known = this.#records.get(key)
-    // Names that were seen first stay: a later result cannot rename an object to what the request says.
-    if (known) {
-      this.#records.set(key, { ...known, isOwn: known.isOwn || record.isOwn })
-      return
+    // What was seen first stays: a later result cannot rename an object to what the request says, nor make one the task's own.
+    if (known) return
+    if (this.#records.size >= this.#bounds.records) return this.#full()
+    this.#records.set(key, record)
+    this.#names.add(record)
+    for (const principal of record.principals) {
+      const listing = this.#listing.get(principal)
+      if (listing) listing.push(record)
+      else this.#listing.set(principal, [record])
     }
-    if (this.#records.size >= this.#bounds.records) this.#full()
-    else this.#records.set(key, record)
+  }
+
+  /** What goes into a call. A link that content held before stays one; what somebody trusted said stays said. */
+  write(keys: readonly CanonicalKey[], isKept: boolean): void {
+    for (const key of keys) {
+      if (!isKept && !key.startsWith('url:')) continue
+      const origins = this.#values.get(key) ?? []
+      const isKnown = key.startsWith('url:') ? origins.length > 0 : origins.some(({ isTrusted }) => isTrusted)
+      if (!isKnown) this.#writings.add(key)
+    }
   }
 
   /** Content that cannot be vouched for was written there, so what is read from there later is worth no more. */
@@ -115,6 +139,8 @@ export class Provenance {
     this.#values.clear()
     this.#shingles.clear()
     this.#records.clear()
+    this.#listing.clear()
+    this.#names.clear()
     this.#full()
   }
 
@@ -204,13 +230,21 @@ export class Provenance {
     return this.#records.get(`${type}\n${id}`)
   }
 
-  records(): Iterable<FlowRecord> {
-    return this.#records.values()
+  /** Records that list somebody. */
+  listing(keys: readonly CanonicalKey[]): readonly FlowRecord[] {
+    return keys.flatMap((key) => this.#listing.get(key) ?? [])
+  }
+
+  /** Whether the request calls it by its name. */
+  isNamed(record: FlowRecord): boolean {
+    return this.#names.isNamed(record)
   }
 
   #add(key: CanonicalKey, origin: Origin): void {
     if (isConfidential(origin)) this.#memory.add(key, origin)
     const known = this.#values.get(key)
+    // A secret is not made public by what an agent may have told a public place since.
+    if (origin.confidentiality === 'public' && known?.some(isConfidential)) return
     if (!known) {
       if (this.#values.size >= this.#bounds.values) return this.#full()
       this.#values.set(key, [origin])
@@ -236,5 +270,6 @@ export class Provenance {
 const givenBack = (origin: Origin): Origin => ({
   ...origin,
   isTrusted: false,
+  isGivenBack: true,
   confidentiality: origin.confidentiality === 'public' ? 'internal' : origin.confidentiality,
 })

@@ -58,7 +58,7 @@ export function readDocument(text: string): Json {
   if (!/^(?:\s*- |\s*[\w-]+:(?:\s|$)|\{)/m.test(text)) return text
   if (STACKED.test(text)) return text
   try {
-    const read = parseDocument(text, { schema: 'failsafe', uniqueKeys: false, logLevel: 'silent' })
+    const read = parseDocument(text, { schema: 'failsafe', uniqueKeys: false, prettyErrors: false })
     if (read.errors.length > 0 || !isPlain(read.contents)) return text
     const value = read.toJS({ maxAliasCount: 0 }) as Json
     return typeof value === 'object' && value !== null ? value : text

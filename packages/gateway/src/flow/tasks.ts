@@ -6,10 +6,12 @@ import type { DecodedLeaf, Judgement } from './judge.ts'
 import { judge } from './judge.ts'
 import type { Effect, ToolLabel } from './labels.ts'
 import { labelBook } from './labels.ts'
-import { learn } from './learn.ts'
+import { keysIn, learn } from './learn.ts'
 import { Memory } from './memory.ts'
 import type { Origin, Source } from './origin.ts'
+import { leavesOf } from './paths.ts'
 import { Provenance } from './provenance.ts'
+import { Writings } from './writings.ts'
 
 /** The task a value belongs to. Sub-agents share what their root task has seen, so nothing is laundered by handing it on. */
 export type FlowTask = Pick<Task, 'id' | 'txn'>
@@ -35,6 +37,8 @@ export interface FlowResult {
   readonly tool: string
   /** Of the call: what only comes back is not vouched for. */
   readonly args: JsonObject
+  /** All that went in, also beside the arguments. */
+  readonly sent?: JsonObject | undefined
   readonly result: JsonObject
   readonly isSuspect: boolean
 }
@@ -93,6 +97,7 @@ export class FlowTasks {
   readonly #heard = new Map<string, number>()
   /** By instance. */
   readonly #memories = new Map<string, Memory>()
+  readonly #writings = new Writings()
   #entries = 0
   #book: { readonly labels: Labels; readonly of: (tool: string) => ToolLabel } | undefined
 
@@ -104,7 +109,7 @@ export class FlowTasks {
 
   /** A task begins. What its agent says of it counts only where the configuration lets an agent's word count. */
   open(task: Task, request: PersonsRequest | undefined): void {
-    const provenance = new Provenance(undefined, this.#memoryOf(task.instance))
+    const provenance = new Provenance(undefined, this.#memoryOf(task.instance), this.#writings)
     const { flow } = this.#settings()
     const trust = (value: string, source: Source) => provenance.learnValue(value, trusted(source))
     for (const value of flow.trusted) trust(value, { kind: 'configured' })
@@ -139,7 +144,10 @@ export class FlowTasks {
     const judgement = judge(label, args, provenance, decoded)
     const isEnforced = this.#settings().flow.mode === 'enforce'
     // Before it is made, so that what is read there meanwhile is worth no more.
-    if (judgement.taints && (judgement.problems.length === 0 || !isEnforced)) provenance.taint(label.place)
+    if (judgement.problems.length === 0 || !isEnforced) {
+      if (judgement.taints) provenance.taint(label.place)
+      for (const leaf of leavesOf(args)) provenance.write(keysIn(leaf), label.effect !== 'read')
+    }
     return { ...judgement, effect: label.effect, isEnforced, state: stateOf(provenance) }
   }
 
@@ -180,7 +188,7 @@ export class FlowTasks {
     const known = this.#tasks.get(txn)
     if (known) return known
     // Open since before this process: whatever it has seen is not known here.
-    const lost = new Provenance()
+    const lost = new Provenance(undefined, undefined, this.#writings)
     lost.forget()
     this.#tasks.set(txn, lost)
     return lost

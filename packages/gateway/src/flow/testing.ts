@@ -4,7 +4,8 @@ import type { Json, JsonObject } from '../model/json.ts'
 import type { Judgement } from './judge.ts'
 import { judge } from './judge.ts'
 import { labelBook } from './labels.ts'
-import { learn } from './learn.ts'
+import { keysIn, learn } from './learn.ts'
+import { leavesOf } from './paths.ts'
 import { Provenance } from './provenance.ts'
 
 /** Labels for a clinic's mail, calendar and files, as an operator would write them. */
@@ -86,7 +87,9 @@ export class Story {
   tries(tool: string, args: JsonObject): Judgement {
     const label = this.#labels(tool)
     const judgement = judge(label, args, this.provenance)
-    if (judgement.problems.length === 0 && judgement.taints) this.provenance.taint(label.place)
+    if (judgement.problems.length > 0) return judgement
+    if (judgement.taints) this.provenance.taint(label.place)
+    for (const leaf of leavesOf(args)) this.provenance.write(keysIn(leaf), label.effect !== 'read')
     return judgement
   }
 

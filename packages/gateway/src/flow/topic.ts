@@ -3,6 +3,8 @@ import type { Provenance } from './provenance.ts'
 
 /** Shorter words, and those that every request has, tell nothing. */
 const MIN_WORD = 4
+/** More is not a few words, and would be compared with every word of the request. */
+const MAX_TOPIC = 300
 const COMMON: ReadonlySet<string> = new Set(
   'about after also and been before below between both could does each everything from have here into just like make more most much must need only other over please same shall should since some such sure than that their them then there these they this those through time under until upon very what when where which while will with would your'.split(
     ' ',
@@ -19,6 +21,7 @@ const telling = (text: string): string[] =>
  * a trusted value.
  */
 export function isOnTopic(text: string, provenance: Provenance): boolean {
+  if (text.length > MAX_TOPIC) return false
   const words = telling(text)
   if (words.length === 0) return true
   const known = words.filter((word) => {

@@ -5,11 +5,7 @@ export const counterparty: Resolver = {
   name: 'counterparty',
   resolve({ sink, keys }, provenance) {
     if (sink !== 'principal') return undefined
-    for (const record of provenance.records()) {
-      if (record.isPersons && keys.some((key) => record.principals.has(key))) {
-        return `a counterparty of an earlier ${record.type}`
-      }
-    }
-    return undefined
+    const record = provenance.listing(keys).find(({ isPersons }) => isPersons)
+    return record && `a counterparty of an earlier ${record.type}`
   },
 }

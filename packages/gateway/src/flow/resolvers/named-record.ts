@@ -1,5 +1,4 @@
 import type { Resolver } from '../resolver.ts'
-import { isNamed } from './named.ts'
 
 /** The handle of an object that the request calls by its name, e.g. the event 'Team Sync'. */
 export const namedRecord: Resolver = {
@@ -7,6 +6,6 @@ export const namedRecord: Resolver = {
   resolve({ sink, of, value }, provenance) {
     if (sink !== 'handle' || of === undefined) return undefined
     const record = provenance.record(of, String(value))
-    return record && isNamed(record, provenance) ? `the ${of} that the request names` : undefined
+    return record && provenance.isNamed(record) ? `the ${of} that the request names` : undefined
   },
 }

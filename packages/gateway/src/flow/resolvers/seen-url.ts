@@ -5,7 +5,9 @@ export const seenUrl: Resolver = {
   name: 'seen-url',
   resolve({ sink, keys, isRead }, provenance) {
     if (sink !== 'url' || !isRead) return undefined
-    const isSeen = provenance.originsOf(keys).some(({ source }) => source.kind === 'result')
+    const isSeen = provenance
+      .originsOf(keys.filter((key) => key.startsWith('url:')))
+      .some(({ source, isGivenBack }) => source.kind === 'result' && !isGivenBack)
     return isSeen ? 'a link that a result held word for word' : undefined
   },
 }

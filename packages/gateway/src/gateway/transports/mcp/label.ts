@@ -27,6 +27,7 @@ export function labeller(
       // An error is not what the tool's labels speak of, and of a stream that was taken up again it is not known whose answer it brings.
       tool: isAnswer && about?.method === action.method ? flowName(action) : `${action.server}#message`,
       args: action.args ?? {},
+      sent: isObject(action.params) ? action.params : undefined,
       result: content ?? {},
       isSuspect,
     })
