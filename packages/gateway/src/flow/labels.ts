@@ -76,7 +76,7 @@ function compile(tool: string, label: ToolLabelConfig): ToolLabel {
     mostConfidential:
       result.confidentiality !== 'phi' && confidential.length > 0 ? 'secret' : result.confidentiality,
     argument(path) {
-      const found = sinks.find(({ steps }) => isWithin(path, steps))?.argument
+      const found = (sinks.find(({ steps }) => isWithin(path, steps)) ?? alike(path, sinks))?.argument
       return { sink: found?.sink ?? 'value', of: found?.of, isLabelled: found !== undefined }
     },
     result(path) {
@@ -89,4 +89,31 @@ function compile(tool: string, label: ToolLabelConfig): ToolLabel {
       }
     },
   }
+}
+
+type Labelled = {
+  readonly steps: ReturnType<typeof stepsOf>
+  readonly argument: ToolLabelConfig['arguments'][string]
+}
+const IS_HARMLESS: ReadonlySet<Sink> = new Set(['topic', 'content', 'none'])
+
+/**
+ * The label of an argument that came in another shape than its label says: one link where it says a list, a list in a list, `URL` for
+ * `url`. Servers take such things, so what is consequential in one shape is so in all.
+ */
+function alike(path: string, labelled: readonly Labelled[]): Labelled | undefined {
+  const members = path
+    .replace(/\[\d+\]/g, '')
+    .toLowerCase()
+    .split('.')
+  return labelled.find(({ steps, argument }) => {
+    if (IS_HARMLESS.has(argument.sink)) return false
+    const wanted = steps.filter((step) => step !== 'items')
+    return (
+      wanted.length > 0 &&
+      wanted.every((step, i) =>
+        step === 'members' ? members[i] !== undefined : members[i] === step.member.toLowerCase(),
+      )
+    )
+  })
 }

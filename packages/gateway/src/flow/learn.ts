@@ -34,7 +34,8 @@ export function learn(
 ): void {
   const { document, rest } = readResult(result)
   const isVouched = !provenance.isTainted(label.place) && result.isError !== true
-  const echoed = new Set(leavesOf(sent).flatMap(keysIn))
+  const went = leavesOf(sent)
+  const echoed = new Set(went.flatMap(keysIn))
   let left = MAX_TEXT
   for (const leaf of [...leavesOf(document), ...rest]) {
     if (typeof leaf.value === 'string') left -= leaf.value.length

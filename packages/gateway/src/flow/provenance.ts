@@ -35,6 +35,7 @@ export class Provenance {
   readonly #records = new Map<string, FlowRecord>()
   /** By whom they list. */
   readonly #listing = new Map<CanonicalKey, FlowRecord[]>()
+  #listed = 0
   readonly #names = new Names()
   readonly #tainted = new Set<string>()
   /** What a person has endorsed, and who did. */
@@ -100,7 +101,8 @@ export class Provenance {
     const known = this.#records.get(key)
     // What was seen first stays: a later result cannot rename an object to what the request says, nor make one the task's own.
     if (known) return
-    if (this.#records.size >= this.#bounds.records) return this.#full()
+    this.#listed += record.principals.size
+    if (this.#records.size >= this.#bounds.records || this.#listed > this.#bounds.values) return this.#full()
     this.#records.set(key, record)
     this.#names.add(record)
     for (const principal of record.principals) {

@@ -3,6 +3,9 @@ import type { Json, JsonObject } from '../model/json.ts'
 import { keysOf } from './canonical.ts'
 import { select, stepsOf } from './paths.ts'
 
+/** More names of one object are not looked at. */
+const MAX_NAMES = 8
+
 /** An object that a tool has shown, with what people call it. */
 export interface FlowRecord {
   readonly type: string
@@ -28,7 +31,10 @@ export function recordsIn(document: Json, labels: readonly RecordsLabel[], args:
         {
           type: label.type,
           id: String(id),
-          names: label.names.flatMap((path) => scalars(value, path)).map(String),
+          names: label.names
+            .flatMap((path) => scalars(value, path))
+            .slice(0, MAX_NAMES)
+            .map(String),
           principals: new Set(
             label.principals
               .flatMap((path) => scalars(value, path))

@@ -5,6 +5,9 @@ import type { Authority } from '../authority.ts'
 import type { Stage } from '../exchange.ts'
 import { flowName } from './flow.ts'
 
+/** More is asked about when the agent asks again, so that what is held stays small. */
+const MAX_HELD = 100
+
 /** 12: what flow could not clear waits for a person, who endorses the value for this task; the agent then asks again. */
 export function approveStage(authority: Authority): Stage<'action' | 'task' | 'flow'> {
   return {
@@ -17,7 +20,7 @@ export function approveStage(authority: Authority): Stage<'action' | 'task' | 'f
         call: exchange.id,
         task: { id: task.id, txn: task.txn },
         tool,
-        problems: flow.problems,
+        problems: flow.problems.slice(0, MAX_HELD),
       })
       const shown = flowEvidence({ ...flow, problems: [first] }).problems as { path: string }[]
       return {
