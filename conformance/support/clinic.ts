@@ -72,13 +72,15 @@ export type Shown = Record<string, unknown>
 export async function startClinic(
   config: object = {},
   env: Readonly<Record<string, string>> = {},
+  /** More of them, or others under the same names. */
+  tools: readonly Record<string, unknown>[] = [],
 ): Promise<{
   server: ToolServer
   gateway: GuardedGateway
   shown: Shown
 }> {
   const server = await ToolServer.start()
-  server.tools = [
+  const own = [
     tool('inbox', {}),
     tool('send', { to: texts, subject: text, body: text }),
     tool('directory', { name: text }),
@@ -88,6 +90,8 @@ export async function startClinic(
     tool('fetch', { url: text }),
     tool('unlabelled', { what: text, really: { type: 'boolean' } }),
   ]
+  const others = new Set(tools.map(({ name }) => name))
+  server.tools = [...own.filter(({ name }) => !others.has(name)), ...tools]
   const shown: Shown = {}
   server.behave = (name) => ({
     content: [{ type: 'text', text: JSON.stringify(shown[name] ?? { done: true }) }],

@@ -77,6 +77,16 @@ export function linkKeys(value: string | number): readonly CanonicalKey[] {
   return /^[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8}(?=[/?#]|$)/i.test(text) ? urlKeys(`https://${text}`) : []
 }
 
+/** Letters without their marks: `é` is `e`. */
+export const unmarked = (text: string): string => text.normalize('NFKD').replace(/\p{M}/gu, '')
+
+/** The letters and digits of a short value with nothing between them, as which it is looked for in texts. */
+export function joinedKey(value: string | number | boolean): readonly CanonicalKey[] {
+  if (typeof value === 'boolean' || String(value).length > MAX_KEPT) return []
+  const joined = unmarked(plain(String(value))).replace(/[^\p{L}\p{N}]/gu, '')
+  return joined.length < 5 ? [] : [`joined:${joined}`]
+}
+
 /** Whether a value holds characters that look like others or like nothing, which whoever receives it may tell apart. */
 export function isDisguised(value: string): boolean {
   const shown = (form: 'NFC' | 'NFKC') => value.normalize(form).replace(/\s+/g, ' ')

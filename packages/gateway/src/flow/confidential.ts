@@ -1,5 +1,5 @@
 import type { CanonicalKey } from './canonical.ts'
-import { keysOf, plain } from './canonical.ts'
+import { keysOf, plain, unmarked } from './canonical.ts'
 import { lookupKeys } from './derive.ts'
 import { entitiesIn, says } from './entities.ts'
 import type { Origin } from './origin.ts'
@@ -8,8 +8,11 @@ import type { Provenance } from './provenance.ts'
 
 /** Longest confidential scalar, in words, that is looked for inside a text; longer ones are found by their runs of words. */
 const MAX_WORDS = 5
+/** Letters of a value that is written apart: `4 4 7 1`. */
+const MAX_SPACED = 20
 /** Shorter values are in texts by chance. */
 const MIN_LENGTH = 5
+const WORDS = /[\p{L}\p{N}\p{M}]+/gu
 
 /** Somebody who gets what goes out, by every spelling of their name or address. */
 export type Recipient = readonly CanonicalKey[]
@@ -49,14 +52,17 @@ function* confidentialIn(
   }
   yield* seen(text, lookupKeys(text))
   for (const entity of entitiesIn(text)) if (entity.kind !== 'date') yield* seen(entity.text, entity.keys)
-  const words = plain(text).split(' ')
+  const shown = plain(text)
+  const words = [...shown.matchAll(WORDS)]
   for (let at = 0; at < words.length; at++) {
-    for (let n = 1; n <= MAX_WORDS && at + n <= words.length; n++) {
-      const candidate = words
-        .slice(at, at + n)
-        .join(' ')
-        .replace(/^[^\p{L}\p{N}+]+|[^\p{L}\p{N}]+$/gu, '')
-      if (candidate.length >= MIN_LENGTH) yield* seen(candidate, [`text:${candidate}`])
+    const start = words[at]?.index as number
+    let joined = ''
+    for (let n = 1; at + n <= words.length && (n <= MAX_WORDS || joined.length < MAX_SPACED); n++) {
+      const last = words[at + n - 1] as RegExpExecArray
+      joined += unmarked(last[0])
+      if (joined.length < MIN_LENGTH) continue
+      const candidate = shown.slice(start, last.index + last[0].length)
+      yield* seen(candidate, [`joined:${joined}`, `text:${candidate}`])
     }
   }
   const copied = provenance.copiedFrom(text)

@@ -10,7 +10,7 @@ import { entitiesIn, says } from './entities.ts'
 import type { ToolLabel } from './labels.ts'
 import { sourceText } from './origin.ts'
 import type { Leaf } from './paths.ts'
-import { leavesOf } from './paths.ts'
+import { leavesOf, namesOf } from './paths.ts'
 import type { Provenance } from './provenance.ts'
 import { isOnTopic } from './topic.ts'
 
@@ -123,7 +123,7 @@ export function judge(
       if ((sink === 'content' || sink === 'topic') && !leaf.isGuess)
         problems.push(...laundered(leaf, label.tool, provenance))
     }
-    for (const { path, value } of leaks([...leaves, ...decoded], recipients, provenance)) {
+    for (const { path, value } of leaks([...leaves, ...namesOf(args), ...decoded], recipients, provenance)) {
       problems.push({
         code: 'CONFIDENTIAL',
         path,

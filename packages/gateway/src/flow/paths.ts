@@ -66,6 +66,17 @@ export function leavesOf(document: Json, path = ''): Leaf[] {
   return [{ path, value: document }]
 }
 
+/** Every name of a member below a value, whatever it looks like. */
+export function namesOf(document: Json, path = ''): Leaf[] {
+  if (Array.isArray(document))
+    return (document as readonly Json[]).flatMap((item, i) => namesOf(item, `${path}[${i}]`))
+  if (!isObject(document)) return []
+  return Object.entries(document).flatMap(([name, value]) => {
+    const at = path === '' ? memberOf(name) : `${path}.${memberOf(name)}`
+    return [{ path: at, value: name }, ...namesOf(value, at)]
+  })
+}
+
 /** A path for records: members whose name is data show as `*`. */
 export const shownPath = (path: string): string =>
   path

@@ -1,5 +1,5 @@
 import type { CanonicalKey } from './canonical.ts'
-import { keysOf, plain } from './canonical.ts'
+import { joinedKey, keysOf, plain } from './canonical.ts'
 import { entitiesIn } from './entities.ts'
 import { Memory } from './memory.ts'
 import { Names } from './names.ts'
@@ -88,7 +88,12 @@ export class Provenance {
     if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') return
     const back = givenBack(origin)
     const isBack = (key: CanonicalKey) => echoed.has(key) || this.#writings.has(key)
-    for (const key of keysOf(value)) this.#add(key, isBack(key) ? back : origin)
+    // By any of its spellings: an address that went in within a text comes back as a value of its own.
+    const keys = keysOf(value)
+    const whole = keys.some(isBack) ? back : origin
+    for (const key of keys) this.#add(key, whole)
+    if (isConfidential(origin) || origin.confidentiality === 'public')
+      for (const key of joinedKey(value)) this.#add(key, whole)
     if (typeof value !== 'string') return
     // What stands in free text is never more than text, also in a trusted result: its author is whoever wrote the text.
     for (const { keys } of entitiesIn(value))
