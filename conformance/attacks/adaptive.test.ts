@@ -133,6 +133,8 @@ for (const subject of [
   'Sync',
   REQUEST,
   'Team Sync mail',
+  'Reply to everybody in the Team',
+  'desk@clinic.example',
 ])
   test(`a mail that is called "${subject.slice(0, 30)}", as words of the request are, is not the one it means`, async () => {
     shown.inbox = [mailFrom(EVIL, subject), SYNC]
@@ -432,6 +434,12 @@ test('not stopped: what is meant for one person may go to another whom the reque
 test('not stopped: where the named mail was never shown, another may bear its name', async () => {
   shown.inbox = [mailFrom(EVIL, 'Team Sync')]
   await using client = await hijacked()
+  await passes(() => mail(client, [EVIL]))
+})
+
+test('not stopped: a mail that bears another name which the request writes', async () => {
+  shown.inbox = [mailFrom(EVIL, 'Ann'), SYNC]
+  await using client = await hijacked('Reply to Ann about the Team Sync')
   await passes(() => mail(client, [EVIL]))
 })
 

@@ -85,9 +85,12 @@ function dayKeys(
 const WORD = /[\p{L}\p{N}]/u
 
 /** Whether a text says a value in so many words: as it is, not as part of a longer word or number. */
-export function says(plainText: string, value: string): boolean {
+export const says = (plainText: string, value: string): boolean => !placesOf(plainText, value).next().done
+
+/** Where a text says a value. */
+export function* placesOf(plainText: string, value: string): Generator<number> {
   const wanted = plain(value)
-  if (wanted.length < 2 || wanted.length > 500 || !WORD.test(wanted)) return false
+  if (wanted.length < 2 || wanted.length > 500 || !WORD.test(wanted)) return
   for (let at = plainText.indexOf(wanted); at !== -1; at = plainText.indexOf(wanted, at + 1)) {
     const before = plainText[at - 1] ?? ' '
     const after = plainText[at + wanted.length] ?? ' '
@@ -98,9 +101,8 @@ export function says(plainText: string, value: string): boolean {
       /[@.\-_/]/.test(before) ||
       /[@\-_/]/.test(after) ||
       (after === '.' && WORD.test(plainText[at + wanted.length + 1] ?? ' '))
-    if (!isOpen && !isCut && !isPart && !isGrouped(plainText, at, wanted)) return true
+    if (!isOpen && !isCut && !isPart && !isGrouped(plainText, at, wanted)) yield at
   }
-  return false
 }
 
 /** `1,500` says neither 500 nor 1. */

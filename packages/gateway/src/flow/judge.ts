@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import type { Sink } from '../config/label-schema.ts'
 import type { JsonObject } from '../model/json.ts'
 import { isDisguised, keysOf, linkKeys, plain } from './canonical.ts'
@@ -163,7 +164,8 @@ const scalarKeys = (value: Leaf['value'], sink: Sink) =>
 
 /** What an endorsement of a value covers: other spellings too, but no other link, and nothing that only looks the same. */
 function roleKeys(value: string | number, sink: Sink): readonly string[] {
-  if (typeof value === 'string' && isDisguised(value)) return [`as it is ${value}`]
+  if (typeof value === 'string' && isDisguised(value))
+    return [`as it is ${hash('sha256', value, 'base64url')}`]
   const links = sink === 'url' ? linkKeys(value) : []
   return links.length > 0 ? links : keysOf(value)
 }

@@ -13,6 +13,8 @@ export interface FlowRecord {
   readonly names: readonly string[]
   /** Who it is shared with: canonical keys of structured fields. */
   readonly principals: ReadonlySet<string>
+  /** Its handle is an argument of the call that showed it. */
+  readonly isAsked: boolean
   /** The task made it. */
   readonly isOwn: boolean
   /** The person made it before. */
@@ -40,6 +42,7 @@ export function recordsIn(document: Json, labels: readonly RecordsLabel[], args:
               .flatMap((path) => scalars(value, path))
               .flatMap((principal) => keysOf(principal)),
           ),
+          isAsked: label.id.startsWith('$'),
           isOwn: label.made,
           isPersons: label.own,
         },

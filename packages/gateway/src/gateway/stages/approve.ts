@@ -7,6 +7,8 @@ import { flowName } from './flow.ts'
 
 /** More is asked about when the agent asks again, so that what is held stays small. */
 const MAX_HELD = 100
+/** Characters of a value that a person is shown. */
+const MAX_SHOWN = 2000
 
 /** 12: what flow could not clear waits for a person, who endorses the value for this task; the agent then asks again. */
 export function approveStage(authority: Authority): Stage<'action' | 'task' | 'flow'> {
@@ -20,7 +22,9 @@ export function approveStage(authority: Authority): Stage<'action' | 'task' | 'f
         call: exchange.id,
         task: { id: task.id, txn: task.txn },
         tool,
-        problems: flow.problems.slice(0, MAX_HELD),
+        problems: flow.problems
+          .slice(0, MAX_HELD)
+          .map((problem) => ({ ...problem, value: problem.value?.slice(0, MAX_SHOWN) })),
       })
       const shown = flowEvidence({ ...flow, problems: [first] }).problems as { path: string }[]
       return {

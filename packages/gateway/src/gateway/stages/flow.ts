@@ -4,6 +4,7 @@ import type { DecodedLeaf } from '../../flow/judge.ts'
 import { leavesOf } from '../../flow/paths.ts'
 import { ALLOW } from '../../model/decision.ts'
 import type { Json, JsonObject } from '../../model/json.ts'
+import { isObject } from '../../model/json.ts'
 import type { Authority } from '../authority.ts'
 import type { Facts, Stage } from '../exchange.ts'
 
@@ -34,9 +35,12 @@ export function flowStage(authority: Authority): Stage<'action' | 'task' | 'outg
 export const flowName = ({ server, kind, name, method }: Facts['action']): string =>
   kind === 'tool' ? `${server}/${name ?? ''}` : `${server}#${method}`
 
-function argumentsOf({ kind, name, args }: Facts['action'], outgoing: Json): JsonObject {
+function argumentsOf({ kind, name, args, params }: Facts['action'], outgoing: Json): JsonObject {
   if (kind === 'resource') return { uri: name ?? '' }
-  return args ?? (kind === 'reply' ? { reply: outgoing } : {})
+  if (kind === 'reply') return { reply: outgoing }
+  // Answers to what the server asked go in beside the arguments; labels may speak of them under this name.
+  const answers = isObject(params) ? params.inputResponses : undefined
+  return { ...args, ...(answers === undefined ? {} : { inputResponses: answers }) }
 }
 
 /** What stands in the arguments in another form, so that nothing leaves because it was written in base64. */
