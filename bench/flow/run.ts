@@ -66,7 +66,9 @@ function median(work: () => void): number {
   return rounds.slice(1).sort((a, b) => a - b)[Math.floor(ROUNDS / 2)] as number
 }
 
-console.log('| result | JSON.parse µs | learn µs | ratio | judge a mail µs, the task having seen two of them |')
+console.log(
+  '| result | JSON.parse µs | learn µs | ratio | judge a mail µs, the task having seen two of them |',
+)
 console.log('|---|---|---|---|---|')
 for (const size of [2_000, 20_000, 200_000]) {
   const text = mailbox(size)
