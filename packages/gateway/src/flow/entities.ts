@@ -8,8 +8,8 @@ export interface Entity {
   readonly keys: readonly CanonicalKey[]
 }
 
-/** More of them in one text are of no use to a person; the rest of the text counts as not looked at. */
-const MAX_ENTITIES = 2000
+/** More of them in one text are of no use to a person; where there are so many, the text has not been looked through. */
+export const MAX_ENTITIES = 2000
 
 // Each is linear: no part of it can match what the part before it matches.
 /** Not a part of one in other letters: `bob@clinic.example` does not stand in `ébob@clinic.example`. */
@@ -28,6 +28,7 @@ const MONTHS = 'january february march april may june july august september octo
   ' ',
 )
 const MONTH = `(${MONTHS.map((name) => `${name.slice(0, 3)}(?:${name.slice(3)})?`).join('|')})\\.?`
+const ANY_MONTH = new RegExp(MONTHS.map((name) => name.slice(0, 3)).join('|'), 'i')
 const MONTH_FIRST = new RegExp(`(?<!\\w)${MONTH} (\\d{1,2})(?:st|nd|rd|th)?(?:,? (\\d{4}))?(?!\\d)`, 'gi')
 const DAY_FIRST = new RegExp(
   `(?<!\\d)(\\d{1,2})(?:st|nd|rd|th)?(?: of)? ${MONTH}(?:,? (\\d{4}))?(?!\\d)`,
@@ -44,15 +45,21 @@ export function entitiesIn(text: string): readonly Entity[] {
     for (const key of keys) known.add(key)
     found.push({ kind, text: matched, keys })
   }
-  for (const [matched] of normal.matchAll(EMAIL)) add('email', matched, only(matched, 'email:'))
-  for (const [matched] of normal.matchAll(LINK)) {
-    const link = matched.replace(/[.,;:!?]+$/, '')
-    add('url', link, only(link, 'url:'))
+  for (const matched of emailsIn(normal)) add('email', matched, only(matched, 'email:'))
+  if (/:\/\/|www\./i.test(normal)) {
+    for (const [matched] of normal.matchAll(LINK)) {
+      const link = matched.replace(/[.,;:!?]+$/, '')
+      add('url', link, only(link, 'url:'))
+    }
   }
-  for (const [matched] of normal.matchAll(HOST)) {
-    const link = matched.replace(/[.,;:!?]+$/, '')
-    add('url', link, only(`https://${link}`, 'url:'))
+  if (/\w\.[a-z]/i.test(normal)) {
+    for (const [matched] of normal.matchAll(HOST)) {
+      const link = matched.replace(/[.,;:!?]+$/, '')
+      add('url', link, only(`https://${link}`, 'url:'))
+    }
   }
+  // All that follows has a digit in it.
+  if (!/\d/.test(normal)) return found
   for (const [matched] of normal.matchAll(IBAN)) add('account', matched, only(matched, 'iban:'))
   for (const [matched] of normal.matchAll(LONG_NUMBER)) {
     if (/^\d{4}-\d{2}-\d{2}/.test(matched)) continue
@@ -61,11 +68,30 @@ export function entitiesIn(text: string): readonly Entity[] {
   for (const [matched] of normal.matchAll(PHONE))
     add('phone', matched, [`digits:${matched.replace(/\D/g, '')}`])
   for (const [matched] of normal.matchAll(ISO)) add('date', matched, only(matched, 'date:'))
+  if (!ANY_MONTH.test(normal)) return found
   for (const [matched, month, day, year] of normal.matchAll(MONTH_FIRST))
     add('date', matched, dayKeys(day, month, year))
   for (const [matched, day, month, year] of normal.matchAll(DAY_FIRST))
     add('date', matched, dayKeys(day, month, year))
   return found
+}
+
+/** Longest name before an @ and longest host behind it, with what must not stand beside them. */
+const BEFORE = 66
+const BEHIND = 600
+
+/** Only what stands around an @ is looked at, and once. */
+function* emailsIn(text: string): Iterable<string> {
+  let at = text.indexOf('@')
+  while (at !== -1) {
+    const start = Math.max(0, at - BEFORE)
+    let end = at
+    while (at !== -1 && at <= end) {
+      end = at + BEHIND
+      at = text.indexOf('@', at + 1)
+    }
+    for (const [matched] of text.slice(start, end).matchAll(EMAIL)) yield matched
+  }
 }
 
 const only = (text: string, prefix: string): CanonicalKey[] =>

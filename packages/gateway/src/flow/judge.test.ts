@@ -196,3 +196,12 @@ test('the evidence says where each value came from, and never the value', () => 
     },
   ])
 })
+
+test('an address cannot hide behind thousands of others', () => {
+  const story = new Story('Mail desk@clinic.example what is new').shows('mail/inbox', [injected])
+  const many = Array.from({ length: 3000 }, (_, i) => `a${i}@x.example`).join(' ')
+  const body = `${many} ${EVIL}`
+  assert.deepEqual(story.problems('mail/send', { to: ['desk@clinic.example'], subject: 'x', body }), [
+    'LAUNDERED body',
+  ])
+})

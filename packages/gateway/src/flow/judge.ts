@@ -7,7 +7,7 @@ import { leaks } from './confidential.ts'
 import type { Derivation } from './derive.ts'
 import { derive, lookupKeys } from './derive.ts'
 import { toldTo, unasked, usedAs, writtenBy } from './endorsement.ts'
-import { entitiesIn, says } from './entities.ts'
+import { entitiesIn, MAX_ENTITIES, says } from './entities.ts'
 import type { ToolLabel } from './labels.ts'
 import { sourceText } from './origin.ts'
 import type { Leaf } from './paths.ts'
@@ -173,7 +173,12 @@ function roleKeys(value: string | number, sink: Sink): readonly string[] {
 /** Links, addresses and accounts in outgoing text that only untrusted content, or nobody, vouches for. */
 function laundered({ path, value }: Leaf, tool: string, provenance: Provenance): Problem[] {
   if (typeof value !== 'string' || !provenance.holdsUntrusted) return []
-  return entitiesIn(value).flatMap(({ kind, keys, text }): Problem[] => {
+  const entities = entitiesIn(value)
+  if (entities.length >= MAX_ENTITIES) {
+    const keys = writtenBy(tool, keysOf(value))
+    return [{ code: 'LAUNDERED', path, detail: 'it holds more addresses than are looked at', value, keys }]
+  }
+  return entities.flatMap(({ kind, keys, text }): Problem[] => {
     if (kind === 'date') return []
     const origins = provenance.originsOf(keys)
     if (origins.some(({ isTrusted }) => isTrusted) || says(provenance.requestText, text)) return []
