@@ -48,7 +48,7 @@ const ARGUMENTS: readonly (readonly [Sink, RegExp])[] = [
   ['path', /(?:^|_)(?:path|filepath|directory|folder|destination|source)$/],
   [
     'content',
-    /(?:^|_)(?:body|content|text|message|description|notes?|comment|html|markdown|details|memo|reason)$/,
+    /(?:^|_)(?:body|content|text|message|description|notes?|comment|html|markdown|details|memo|reason|subject|location|address)$/,
   ],
   ['topic', /(?:^|_)(?:title|summary|headline|topic)$/],
 ]
