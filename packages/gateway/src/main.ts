@@ -19,6 +19,7 @@ import { PUBLIC_PREFIX } from './control/permissions.ts'
 import { readKek } from './credentials/kek.ts'
 import { withoutSecrets } from './credentials/known.ts'
 import { createScanner } from './firewall/scanner.ts'
+import { taskMarks } from './firewall/task-marks.ts'
 import type { Snapshot } from './gateway/data-plane.ts'
 import { DataPlane } from './gateway/data-plane.ts'
 import { explainCall } from './gateway/explain.ts'
@@ -186,6 +187,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     scanner: createScanner({ secrets: () => leases.knownSecrets() }),
     secrets: () => leases.knownSecrets(),
     sealer: sealer(sealKey),
+    marks: taskMarks(sealKey),
   })
   const proofWindowMs = durationMs(loaded.config.tokens.proof_window)
   const useOnce = (key: string) => replay.use(key)

@@ -1,5 +1,6 @@
 import { isStdio } from './config/schema.ts'
 import { createScanner } from './firewall/scanner.ts'
+import { taskMarks } from './firewall/task-marks.ts'
 import { DataPlane } from './gateway/data-plane.ts'
 import type { Message } from './gateway/fleet/channel.ts'
 import { Channel } from './gateway/fleet/channel.ts'
@@ -95,6 +96,7 @@ function routes(own: DataPlane, constants: FleetConstants): Route[] {
     scanner: createScanner({ secrets: () => authority.secrets() }),
     secrets: () => authority.secrets(),
     sealer: sealer(Buffer.from(constants.sealKey)),
+    marks: taskMarks(Buffer.from(constants.sealKey)),
   })
   return [
     { ...data, matches: (path) => data.matches(path) && isHere(own, path) },

@@ -1,3 +1,4 @@
+import { firewallProblems } from './firewall-schema.ts'
 import type { Problem } from './load.ts'
 import type { Config } from './schema.ts'
 import { isStdio } from './schema.ts'
@@ -117,5 +118,6 @@ export function crossCheck(config: Config): Problem[] {
     ['flow', 'signers'],
     'name who signs requests, since only signed ones count',
   )
-  return problems
+  const isUpstream = (name: string) => has(config.servers, name) || has(config.models, name)
+  return [...problems, ...firewallProblems(config.firewall.rules, isUpstream)]
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { CredentialSchema } from './credential-schema.ts'
 import { Duration, Name, SecretRef, Value } from './fields.ts'
+import { FirewallSchema } from './firewall-schema.ts'
 import { FlowSchema } from './flow-schema.ts'
 import { InteractiveSchema } from './interactive-schema.ts'
 import { LabelsSchema } from './label-schema.ts'
@@ -297,6 +298,7 @@ export const ConfigSchema = z.strictObject({
     'MCP clients that people use: sign-in, consent, and a task on their behalf.',
   ),
   policies: z.array(z.string()).default([]).describe('Cedar policy files, relative to this file.'),
+  firewall: FirewallSchema.prefault({}).describe('What is done with what detectors find in content.'),
   flow: FlowSchema.prefault({}).describe('Where a value came from decides where it may go.'),
   labels: LabelsSchema.default({}).describe(
     '`server/tool` to what its arguments can do and where its results come from. A tool without labels is untrusted at its output and consequential at its input.',

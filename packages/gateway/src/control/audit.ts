@@ -1,19 +1,30 @@
 import { Hono } from 'hono'
 import { stream } from 'hono/streaming'
 import type { AuditLog } from '../audit/log.ts'
+import type { SealedContents } from '../credentials/contents.ts'
+import { SealBroken } from '../credentials/seal.ts'
 import { refuse } from '../model/refusal.ts'
 import { readNumber } from './input.ts'
 import type { ControlEnv } from './session.ts'
+import { by } from './session.ts'
 
 export interface AuditApiDeps {
   readonly log: AuditLog
+  readonly contents: SealedContents
 }
 
 const MAX_PAGE = 1000
 
 /** The log: PROOF. */
-export function auditRoutes({ log }: AuditApiDeps): Hono<ControlEnv> {
+export function auditRoutes({ log, contents }: AuditApiDeps): Hono<ControlEnv> {
   const app = new Hono<ControlEnv>()
+  const indexIn = (text: string): number => {
+    const index = readNumber(text, -1)
+    if (index < 0 || index >= log.size) {
+      refuse('REQUEST_MALFORMED', { detail: `the log has ${log.size} entries, the first is 0` })
+    }
+    return index
+  }
   app.get('/audit', (c) => c.json({ size: log.size, vkey: log.vkey, checkpoint: log.checkpoint() }))
   app.get('/audit/entries', (c) => {
     const size = log.size
@@ -27,17 +38,43 @@ export function auditRoutes({ log }: AuditApiDeps): Hono<ControlEnv> {
     })
   })
   app.get('/audit/entries/:index', async (c) => {
-    const index = readNumber(c.req.param('index'), -1)
-    if (index < 0 || index >= log.size) {
-      refuse('REQUEST_MALFORMED', { detail: `the log has ${log.size} entries, the first is 0` })
-    }
-    const found = await log.read(index)
+    const found = await log.read(indexIn(c.req.param('index')))
     return c.json({
       index: found.index,
       leaf: found.leaf,
       entry: found.entry,
-      receipt: await log.receipt(index),
+      receipt: await log.receipt(found.index),
     })
   })
+  /** What rules took out of a message. That somebody looked is recorded before they see it. */
+  app.post('/audit/entries/:index/open', async (c) => {
+    const index = indexIn(c.req.param('index'))
+    const { type, task, data } = (await log.read(index)).entry
+    const { call, sealed } = data
+    if (type !== 'content.transformed' || typeof call !== 'string' || typeof sealed !== 'string')
+      return refuse('CONTENT_NOT_SEALED', { index })
+    const content = opened(contents, index, call, sealed)
+    await log.append({
+      type: 'content.opened',
+      actor: by(c),
+      ...(task === undefined ? {} : { task }),
+      data: { index, call },
+    })
+    return c.json({ index, call, ...content })
+  })
   return app
+}
+
+interface Content {
+  readonly originals: readonly { readonly what: string; readonly text: string }[]
+  readonly left_out: number
+}
+
+function opened(contents: SealedContents, index: number, call: string, sealed: string): Content {
+  try {
+    return JSON.parse(contents.open(call, sealed)) as Content
+  } catch (error) {
+    if (error instanceof SealBroken) refuse('CONTENT_UNREADABLE', { index })
+    throw error
+  }
 }

@@ -7,6 +7,8 @@ export type Severity = 'note' | 'escalate' | 'refuse'
 export interface Span {
   readonly start: number
   readonly end: number
+  /** What stands there, where a finding is of several kinds. */
+  readonly kind?: string
 }
 
 /** What a detector found in one text. */

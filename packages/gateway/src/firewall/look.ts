@@ -3,13 +3,16 @@ import type { Detector, Finding } from './detector.ts'
 import type { View } from './views.ts'
 import { viewsOf } from './views.ts'
 
+/** Named as the detector where something was left unread. */
+export const NOT_LOOKED_AT = 'views'
+
 const TOO_ENCODED: Finding = {
-  detector: 'views',
+  detector: NOT_LOOKED_AT,
   what: 'more encoded text than is read',
   severity: 'escalate',
 }
 const TOO_MUCH: Finding = {
-  detector: 'views',
+  detector: NOT_LOOKED_AT,
   what: 'more to look at closely than is looked at',
   severity: 'escalate',
 }

@@ -70,7 +70,8 @@ test('an order to the model passes, and is told of, in whatever form it is writt
 test('values of a task are looked for when they are handed over, and only then', () => {
   const known = knownValues(new Map([['mrn of a result', 'MRN 0047-3381']]))
   const message = { query: Buffer.from('about mrn 0047 3381').toString('base64') }
-  const found = (extra?: typeof known) => scanner.scan(message, 'out', extra).findings.map(({ what }) => what)
+  const found = (extra?: typeof known) =>
+    scanner.scan(message, 'out', extra && { known: extra }).findings.map(({ what }) => what)
   assert.deepEqual(found(known), ['mrn of a result'])
   assert.deepEqual(found(), [])
 })

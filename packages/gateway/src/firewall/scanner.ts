@@ -1,3 +1,4 @@
+import { FOUND_BY } from '../config/firewall-schema.ts'
 import type { Decision } from '../model/decision.ts'
 import { ALLOW, deny } from '../model/decision.ts'
 import type { Json } from '../model/json.ts'
@@ -5,8 +6,11 @@ import { reason } from '../model/reasons.ts'
 import { Allowance } from './allowance.ts'
 import type { Detector, Finding, Severity } from './detector.ts'
 import { detectors } from './detectors/index.ts'
-import { look } from './look.ts'
+import type { Handling, Treatment } from './handling.ts'
+import { look, NOT_LOOKED_AT } from './look.ts'
 import { surveyOf } from './survey/pass.ts'
+import type { Treating } from './treat.ts'
+import { treat } from './treat.ts'
 import type { View } from './views.ts'
 
 /** What was found somewhere in a message, without a word of it. */
@@ -22,55 +26,83 @@ export interface Scan {
   readonly decision: Decision
   /** Present with a `transform` verdict: one string of the value without what was hidden in it. */
   readonly clean?: (text: string) => string
-  /** Everything found, each kind once. Only what is `refuse` weighs in the decision; the rest is for whoever knows the task. */
+  /** Something was found that a rule lets through only treated: each string has to be, with {@link Scanner.treat}. */
+  readonly isToTreat?: boolean
+  /**
+   * Everything found, each kind once. Only what is `refuse`, or blocked by a rule, weighs in the decision; the rest is for whoever knows
+   * the task.
+   */
   readonly findings: readonly Found[]
 }
 
+/** What else one message is looked through for, and what is done with what is found. */
+export interface Looking {
+  /** Looks for values of this task, see `knownValues`. */
+  readonly known?: Detector
+  /** What the operator wants done. */
+  readonly handling?: Handling | undefined
+}
+
 export interface Scanner {
-  /**
-   * `out` towards a server, `in` towards an agent. Linear in the size of the value. `known` looks for values of this task, see
-   * `knownValues`.
-   */
-  scan(value: Json, direction: 'in' | 'out', known?: Detector): Scan
+  /** `out` towards a server, `in` towards an agent. Linear in the size of the value. */
+  scan(value: Json, direction: 'in' | 'out', looking?: Looking): Scan
+  /** One string as the operator's rules want it. @throws Refusal CONTENT_BLOCKED */
+  treat(text: string, how: Treating): string
 }
 
 const MAX_FINDINGS = 50
+const LONG_NUMBER = 100_000_000
 const CLEAN: Scan = { decision: ALLOW, findings: [] }
 
 /**
  * Runs the detectors over every string of a message, keys included. A secret is refused both ways. Hidden text is refused on its way
- * out, where the agent can send it again without; on its way in it is taken out and the rest delivered.
+ * out, where the agent can send it again without; on its way in it is taken out and the rest delivered. What else is found is handled as
+ * the operator says, and not at all unless they do.
  */
 export function createScanner(options: { secrets: () => ReadonlyMap<string, string> }): Scanner {
   const standing = detectors(options.secrets)
   return {
-    scan(value, direction, known) {
+    treat: (text, how) => treat(text, standing, how),
+    scan(value, direction, { known, handling } = {}) {
       const all = known ? [...standing, known] : standing
       const found = new Map<string, Found>()
       let hidden: Finding | undefined
       let refused: Finding | undefined
+      let blocked: Finding | undefined
+      let isToTreat = false
       const report = (finding: Finding, view: View): void => {
         note(found, finding, view)
-        if (finding.severity !== 'refuse') return
+        if (finding.severity !== 'refuse') {
+          const treatment = handling && treatmentOf(finding, handling)
+          if (treatment === 'block') blocked ??= finding
+          else if (treatment !== undefined) isToTreat = true
+          return
+        }
         if (finding.cleaned === undefined) refused ??= finding
         else hidden ??= finding
       }
       for (const detector of all) detector.begin?.()
       const allowance = new Allowance()
-      eachString(value, (text) => {
+      const visit = (text: string): boolean => {
         allowance.grow(text.length)
         look(text, all, allowance, report)
-        return refused === undefined
-      })
+        return refused === undefined && blocked === undefined
+      }
+      eachString(value, visit, handling !== undefined)
       if (found.size === 0) return CLEAN
       const findings = [...found.values()]
       if (refused) return { decision: deny(reason('CONTENT_SECRET', { secret: refused.what })), findings }
-      if (!hidden) return { decision: ALLOW, findings }
+      if (blocked) {
+        const { detector, what } = blocked
+        return { decision: deny(reason('CONTENT_BLOCKED', { detector, what })), findings }
+      }
+      if (!hidden) return { decision: ALLOW, isToTreat, findings }
       const why = reason('CONTENT_HIDDEN', { what: hidden.what })
       if (direction === 'out') return { decision: deny(why), findings }
       return {
         decision: { verdict: { kind: 'transform', note: hidden.what }, reasons: [why] },
         clean: (text) => cleaned(text, all),
+        isToTreat,
         findings,
       }
     },
@@ -92,12 +124,21 @@ function note(found: Map<string, Found>, { detector, what, severity }: Finding, 
   if (found.size < MAX_FINDINGS && !found.has(key)) found.set(key, { detector, what, severity, via })
 }
 
-/** Until `visit` says no. */
-function eachString(node: Json, visit: (text: string) => boolean): boolean {
+/** What was not looked at may be anything, so it is let through only where everything is. */
+function treatmentOf({ detector }: Finding, handling: Handling): Treatment | undefined {
+  if (detector !== NOT_LOOKED_AT) return handling(detector)
+  return FOUND_BY.some((name) => ![undefined, 'spotlight'].includes(handling(name))) ? 'block' : undefined
+}
+
+/** Until `visit` says no. Numbers only where they could be e.g. the number of a card. */
+function eachString(node: Json, visit: (text: string) => boolean, withNumbers: boolean): boolean {
   if (typeof node === 'string') return visit(node)
+  if (typeof node === 'number')
+    return !withNumbers || Math.abs(node) < LONG_NUMBER || visit(String(Math.abs(node)))
   if (typeof node !== 'object' || node === null) return true
-  if (Array.isArray(node)) return (node as readonly Json[]).every((item) => eachString(item, visit))
-  return Object.entries(node).every(([key, child]) => visit(key) && eachString(child, visit))
+  if (Array.isArray(node))
+    return (node as readonly Json[]).every((item) => eachString(item, visit, withNumbers))
+  return Object.entries(node).every(([key, child]) => visit(key) && eachString(child, visit, withNumbers))
 }
 
 function cleaned(text: string, all: readonly Detector[]): string {

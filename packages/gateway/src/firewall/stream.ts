@@ -1,8 +1,9 @@
 import type { Reason } from '../model/reasons.ts'
 import { reason } from '../model/reasons.ts'
 import { Refusal } from '../model/refusal.ts'
+import type { Handling } from './handling.ts'
 import { isApart, pieceEnd } from './pieces.ts'
-import type { Found, Scanner } from './scanner.ts'
+import type { Found, Looking, Scanner } from './scanner.ts'
 
 /** The longest piece, so that what is held is bounded. Of a longer word, half of this is kept back. */
 export const LONGEST_PIECE = 4096
@@ -19,6 +20,8 @@ interface StreamOptions {
   /** Secret values by name. */
   secrets(): ReadonlyMap<string, string>
   onFindings(findings: readonly Found[]): void
+  /** What the operator wants done with what is found; nothing can be put in its place here, so it only blocks. */
+  readonly handling?: Handling | undefined
 }
 
 /** Reads one text that comes in parts and gives back what may leave. */
@@ -48,6 +51,7 @@ export function streamGates(options: StreamOptions): () => StreamGate {
 class Gate implements StreamGate {
   readonly #o: StreamOptions
   readonly #spaced: readonly Spaced[]
+  readonly #looking: Looking
   /** Not yet a whole piece. */
   #raw = ''
   /** May be the beginning of a secret with spaces. */
@@ -60,6 +64,7 @@ class Gate implements StreamGate {
 
   constructor(options: StreamOptions, spaced: readonly Spaced[]) {
     this.#o = options
+    this.#looking = { handling: options.handling }
     this.#spaced = spaced
   }
 
@@ -105,7 +110,7 @@ class Gate implements StreamGate {
 
   /** `leaving` of `whole`, if all of it is clean. */
   #passed(whole: string, leaving: string): string {
-    const { decision, clean, findings } = this.#o.scanner.scan(whole, 'in')
+    const { decision, clean, findings } = this.#o.scanner.scan(whole, 'in', this.#looking)
     if (whole.length > WINDOW) this.#o.onFindings(findings)
     if (decision.verdict.kind === 'deny') return this.#refused(decision.reasons[0])
     this.#window = (this.#window + leaving).slice(-WINDOW)
@@ -120,7 +125,7 @@ class Gate implements StreamGate {
   }
 
   #look(): void {
-    const { decision, findings } = this.#o.scanner.scan(this.#window, 'in')
+    const { decision, findings } = this.#o.scanner.scan(this.#window, 'in', this.#looking)
     this.#o.onFindings(findings)
     if (decision.verdict.kind === 'deny') this.#refused(decision.reasons[0])
     if (decision.verdict.kind === 'transform') this.#hides = true

@@ -103,7 +103,7 @@ export class DataPlane implements AsyncDisposable {
   route({
     secrets,
     ...parts
-  }: Pick<McpParts, 'issuer' | 'logOrigin' | 'authority' | 'scanner' | 'sealer'> & {
+  }: Pick<McpParts, 'issuer' | 'logOrigin' | 'authority' | 'scanner' | 'sealer' | 'marks'> & {
     secrets(): ReadonlyMap<string, string>
   }): Route {
     this.#parts = {

@@ -23,7 +23,7 @@ export function llmRoute(shared: McpContext, { providers, config, secrets }: Llm
     ...shared,
     providers,
     answerLimit: () => config().limits.message,
-    gates: (onFindings) => streamGates({ scanner: shared.scanner, secrets, onFindings }),
+    gates: (onFindings, handling) => streamGates({ scanner: shared.scanner, secrets, onFindings, handling }),
     asked: (exchange) => tellFlow(shared.authority, exchange.facts as Facts, exchange.id),
   }
   const endpoint = new LlmEndpoint(context)

@@ -4,6 +4,7 @@ import { durationMs, isStdio } from '../config/schema.ts'
 import type { Injection } from '../credentials/injection.ts'
 import { OWN_TASK } from '../credentials/leases.ts'
 import type { Scanner } from '../firewall/scanner.ts'
+import type { TaskMarks } from '../firewall/task-marks.ts'
 import type { PolicyEngine } from '../grants/policy/policy.ts'
 import { challenge } from '../identity/authenticate.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -32,6 +33,7 @@ import { actorOf, describe, flowOf, recordStage } from './stages/record.ts'
 import { segmentStage } from './stages/segment.ts'
 import { taskStage } from './stages/task.ts'
 import { toolStage } from './stages/tool.ts'
+import { sealedPart, transformedEvent } from './transformed.ts'
 import { AggregateEndpoint } from './transports/mcp/aggregate-endpoint.ts'
 import type { McpContext } from './transports/mcp/context.ts'
 import { McpEndpoint } from './transports/mcp/endpoint.ts'
@@ -49,6 +51,7 @@ export interface McpParts {
   readonly servers: Servers
   readonly scanner: Scanner
   readonly sealer: Sealer
+  marks(txn: string): TaskMarks
   readonly inFlight: InFlight
   config(): Config
   placement(): Placement
@@ -73,7 +76,7 @@ export function mcpPipeline(p: McpParts): Pipeline {
       toolStage(p.authority),
       grantStage,
       budgetStage(new RateLimit(p.config().limits.rate)),
-      inspectStage(p.scanner),
+      inspectStage(p.scanner, () => p.config().firewall.rules),
       flowStage(p.authority),
       policyStage(p.engine),
       approveStage(p.authority),
@@ -94,6 +97,8 @@ export function mcpContext(p: McpParts): McpContext {
     servers: p.servers,
     scanner: p.scanner,
     sealer: p.sealer,
+    rules: () => p.config().firewall.rules,
+    marks: p.marks,
     inFlight: p.inFlight,
     introduced: (server) => introduced(p, server),
     limits() {
@@ -125,6 +130,9 @@ export function mcpContext(p: McpParts): McpContext {
           bytes: outcome.bytes,
         })
         .catch(p.onBug)
+    },
+    async transformed(exchange, originals) {
+      await p.authority.recordSealed(transformedEvent(exchange, originals), sealedPart(originals))
     },
     blocked(exchange, why, method) {
       const facts = exchange.facts as Facts
@@ -159,6 +167,7 @@ export function mcpContext(p: McpParts): McpContext {
               ...flowOf(exchange.facts),
               code: why.code,
               stage: stage ?? 'receive',
+              ...(exchange.findings.size === 0 ? {} : { findings: [...exchange.findings] }),
             },
           })
         } catch {

@@ -1,5 +1,6 @@
 import type { Committer } from '../audit/commitment.ts'
 import type { AuditLog } from '../audit/log.ts'
+import type { SealedContents } from '../credentials/contents.ts'
 import type { Injection } from '../credentials/injection.ts'
 import type { Leases } from '../credentials/leases.ts'
 import type { Holds } from '../flow/holds.ts'
@@ -34,6 +35,7 @@ interface Owned {
   readonly leases: Leases
   readonly flow: FlowTasks
   readonly holds: Holds
+  readonly contents: SealedContents
 }
 
 /** The authority in its own process: answers from memory, and is where races are decided. */
@@ -143,6 +145,11 @@ export class Owner implements Authority {
 
   record(event: LogEvent): Promise<LogPosition> {
     return this.#r.log.append(event)
+  }
+
+  recordSealed(event: LogEvent, content: string): Promise<LogPosition> {
+    const sealed = this.#r.contents.seal(String(event.data.call), content)
+    return this.#r.log.append({ ...event, data: { ...event.data, sealed } })
   }
 }
 

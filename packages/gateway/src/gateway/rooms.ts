@@ -3,6 +3,7 @@ import type { Loaded } from '../config/load.ts'
 import { durationMs } from '../config/schema.ts'
 import type { LeaseHolder } from '../credentials/broker.ts'
 import { brokers } from '../credentials/brokers/index.ts'
+import { SealedContents } from '../credentials/contents.ts'
 import { Leases } from '../credentials/leases.ts'
 import { References } from '../credentials/resolve.ts'
 import { seal, unseal } from '../credentials/seal.ts'
@@ -191,6 +192,7 @@ export function furnish({ log, store, bus, clock, config, stop, onSecrets, onAla
   return {
     ...common,
     resolve,
+    contents: new SealedContents(kek),
     signingKeys,
     statuses,
     outwardDeps,

@@ -35,6 +35,28 @@ export function mapStrings(text: string, map: (value: string) => string): string
   return out + text.slice(copied)
 }
 
+/** Changes numbers, as they are written, wherever `map` gives JSON for one, leaving every other byte as it was. */
+export function mapNumbers(text: string, map: (written: string) => string | undefined): string {
+  let out = ''
+  let copied = 0
+  for (let at = 0; at < text.length; at++) {
+    if (text[at] === '"') at = endOfString(text, at)
+    else if (isDigit(text[at] as string)) {
+      const start = text[at - 1] === '-' ? at - 1 : at
+      const end = endOfValue(text, at)
+      const json = map(text.slice(start, end))
+      if (json !== undefined) {
+        out += text.slice(copied, start) + json
+        copied = end
+      }
+      at = end - 1
+    }
+  }
+  return out + text.slice(copied)
+}
+
+const isDigit = (char: string): boolean => char >= '0' && char <= '9'
+
 /** Index of the first character of the value at `path`. */
 function locate(text: string, path: readonly string[]): number {
   let at = skipSpace(text, 0)

@@ -76,6 +76,8 @@ export type LogType =
   | 'call.intent'
   | 'call.outcome'
   | 'call.denied'
+  | 'content.transformed'
+  | 'content.opened'
   | 'message.passed'
   | 'message.blocked'
 

@@ -231,6 +231,21 @@ export const REASONS = {
     'The content holds a sealed secret of this gateway ({secret}).',
     'Remove it; rotate the secret if it has left the gateway.',
   ],
+  CONTENT_BLOCKED: [
+    403,
+    'A rule of the operator does not let this content through: {detector} found {what}.',
+    'Do without it, or have an operator change `firewall.rules` in ostiary.yaml.',
+  ],
+  CONTENT_NOT_SEALED: [
+    404,
+    'Entry {index} of the log holds no content to open.',
+    'List those that do: `ostiary audit tail --type content.transformed`.',
+  ],
+  CONTENT_UNREADABLE: [
+    409,
+    'The content in entry {index} of the log cannot be opened with the key of this gateway.',
+    'Give back the key that was in use when it was sealed (`keys.kek`).',
+  ],
   // flow
   FLOW_HELD: [
     403,

@@ -55,6 +55,23 @@ export function auditCommand(): Command {
       )
     })
   audit
+    .command('open')
+    .description('Show what rules of the firewall took out of a message. That you looked is recorded.')
+    .argument('<index>', 'of an entry of the type content.transformed')
+    .action(async (index: string, _options: unknown, command: Command) => {
+      const context = contextOf(command)
+      const found = await context
+        .control()
+        .call<Opened>('POST', `/audit/entries/${encodeURIComponent(index)}/open`)
+      show(context, 'AuditContent', found, () =>
+        [
+          ...found.originals.map(({ what, text }) => `${what}: ${printable(text)}`),
+          ...(found.originals.length === 0 ? ['Nothing was taken out; text was only marked.'] : []),
+          ...(found.left_out === 0 ? [] : [`${found.left_out} more did not fit into the entry.`]),
+        ].join('\n'),
+      )
+    })
+  audit
     .command('verify')
     .description('Verify the whole log from its files, or one receipt. Needs no running gateway.')
     .option('--log <folder>', 'folder of the log; that of this gateway when left out')
@@ -83,6 +100,14 @@ export function auditCommand(): Command {
     })
   return audit
 }
+
+interface Opened {
+  readonly originals: readonly { readonly what: string; readonly text: string }[]
+  readonly left_out: number
+}
+
+/** Somebody else wrote it, so it must not steer the terminal. */
+const printable = (text: string): string => text.replace(/[^\P{C}\n]/gu, '\ufffd').replaceAll('\n', '\n  ')
 
 interface VerifyOptions {
   readonly log?: string
@@ -142,7 +167,19 @@ async function print(
 
 function summary({ index, ts, type, actor, data }: EntryView): string {
   const who = actor.operator ?? actor.agent ?? 'gateway'
-  const what = ['server', 'name', 'method', 'code', 'result', 'template', 'end', 'scope', 'target']
+  const what = [
+    'server',
+    'name',
+    'method',
+    'code',
+    'what',
+    'do',
+    'result',
+    'template',
+    'end',
+    'scope',
+    'target',
+  ]
     .flatMap((key) =>
       data[key] === undefined
         ? []

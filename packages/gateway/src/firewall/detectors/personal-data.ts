@@ -5,7 +5,8 @@ import { ACCOUNT, AT_SIGN, groupOf, NUMBER } from '../survey/vocabulary.ts'
 import { isIban, isNhs, isNpi, luhn } from './check-digits.ts'
 
 const NAME = 'personal-data'
-const MAX_SPANS = 200
+const MAIL = 'e-mail address'
+const MAX_SPANS = 1000
 
 interface Kind {
   readonly name: string
@@ -74,13 +75,14 @@ export const personalData: Detector = {
     const names: string[] = []
     if (survey.met(SIGN)) {
       for (const span of mailboxes(survey)) if (spans.length < MAX_SPANS) spans.push(span)
-      if (spans.length > 0) names.push('e-mail address')
+      if (spans.length > 0) names.push(MAIL)
     }
     for (const { name, near, ...form } of KINDS) {
       const before = spans.length
       for (const { start, end } of survey.around(near.group, near.before, near.after)) {
         if (spans.length >= MAX_SPANS) break
-        for (const span of matches(form, survey.text.slice(start, end), start)) spans.push(span)
+        for (const span of matches(form, survey.text.slice(start, end), start))
+          spans.push({ ...span, kind: name })
       }
       if (spans.length > before) names.push(name)
     }
@@ -112,7 +114,7 @@ function* mailboxes(survey: Survey): Iterable<Span> {
       let from = sign
       while (from > last && sign - from <= LONGEST_MAILBOX && inMailbox(text.charCodeAt(from - 1))) from--
       last = sign + 1
-      if (MAILBOX.test(text.slice(from, sign))) yield { start: from, end: sign + domain.length }
+      if (MAILBOX.test(text.slice(from, sign))) yield { start: from, end: sign + domain.length, kind: MAIL }
     }
   }
 }

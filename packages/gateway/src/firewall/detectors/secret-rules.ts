@@ -5,6 +5,8 @@ export interface SecretRule {
   readonly name: string
   readonly keywords: readonly string[]
   readonly pattern: RegExp
+  /** Matches only where a block begins: the rest of it. Sticky. */
+  readonly rest?: RegExp
   /** A look at what the first group matched, where the form alone says too little. */
   readonly isLikely?: (token: string) => boolean
 }
@@ -23,7 +25,10 @@ const isRandom = (token: string): boolean =>
   !/example|placeholder|xxxx|your[_-]/i.test(token)
 
 export const SECRET_RULES: readonly SecretRule[] = [
-  rule('private key', 'private key', /-----BEGIN [A-Z ]{0,24}PRIVATE KEY(?: BLOCK)?-----/g),
+  {
+    ...rule('private key', 'private key', /-----BEGIN [A-Z ]{0,24}PRIVATE KEY(?: BLOCK)?-----/g),
+    rest: /[\s\S]{0,16384}?-----END [A-Z ]{0,24}PRIVATE KEY(?: BLOCK)?-----/y,
+  },
   rule('AWS access key', ['akia', 'asia'], /\b(?:AKIA|ASIA)[A-Z2-7]{16}\b/g),
   rule('GitHub token', ['ghp_', 'gho_', 'ghu_', 'ghs_', 'ghr_'], /\bgh[pousr]_[A-Za-z0-9]{36,255}\b/g),
   rule('GitHub fine-grained token', 'github_pat_', /\bgithub_pat_[A-Za-z0-9_]{60,255}\b/g),

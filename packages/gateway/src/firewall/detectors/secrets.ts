@@ -1,4 +1,5 @@
 import type { Detector, Span } from '../detector.ts'
+import { among, CLASS, isAlphanumeric } from '../survey/classes.ts'
 import { groupOf } from '../survey/vocabulary.ts'
 import type { SecretRule } from './secret-rules.ts'
 import { SECRET_RULES } from './secret-rules.ts'
@@ -9,6 +10,7 @@ const SHORTEST = 16
 /** Between a keyword and the token that it announces; what has no space in it is looked at further, up to the longest token. */
 const BETWEEN = 40
 const LONGEST = 8192
+const LONGEST_BLOCK = 16_384
 
 const GROUPS = SECRET_RULES.map((rule) => [groupOf(rule.keywords), rule] as const)
 /** How far before its keyword a token begins. */
@@ -28,7 +30,8 @@ export const secrets: Detector = {
       const before = spans.length
       for (const { start, end } of survey.aroundTokens(group, BEFORE, BETWEEN, LONGEST)) {
         if (spans.length - before >= MAX_SPANS) break
-        for (const span of matches(rule, survey.text.slice(start, end), start)) spans.push(span)
+        for (const span of matches(rule, survey.text.slice(start, end), start))
+          spans.push({ ...span, end: wholeEnd(rule, survey.text, span.end), kind: rule.name })
       }
       if (spans.length > before) names.push(rule.name)
     }
@@ -37,6 +40,21 @@ export const secrets: Detector = {
       : { detector: NAME, what: names.sort().join(', '), severity: 'escalate', spans }
   },
 }
+
+/** An expression matches what it needs to tell a secret; the secret may go on behind it. */
+function wholeEnd({ rest }: SecretRule, text: string, end: number): number {
+  if (rest !== undefined) {
+    rest.lastIndex = end
+    return end + (rest.exec(text)?.[0].length ?? Math.min(text.length - end, LONGEST_BLOCK))
+  }
+  let at = end
+  while (at < text.length && at - end < LONGEST && isOfToken(text.charCodeAt(at))) at++
+  return at
+}
+
+const isOfToken = (code: number): boolean =>
+  isAlphanumeric(CLASS[code] as number) || isTokenSign(CLASS[code] as number)
+const isTokenSign = among('_-+/=')
 
 function* matches({ pattern, isLikely }: SecretRule, text: string, at: number): Iterable<Span> {
   for (const match of text.matchAll(pattern)) {

@@ -1,11 +1,15 @@
 import type { Span } from '../detector.ts'
 
 /** Replaces stretches of a text. Spans may come in any order and overlap: what overlaps is one stretch. */
-export function replaceSpans(text: string, spans: readonly Span[], put: (found: string) => string): string {
+export function replaceSpans(
+  text: string,
+  spans: readonly Span[],
+  put: (found: string, kind: string | undefined) => string,
+): string {
   let out = ''
   let at = 0
-  for (const { start, end } of merged(spans)) {
-    out += text.slice(at, start) + put(text.slice(start, end))
+  for (const { start, end, kind } of merged(spans)) {
+    out += text.slice(at, start) + put(text.slice(start, end), kind)
     at = end
   }
   return out + text.slice(at)

@@ -14,6 +14,7 @@ test('what was found is removed, masked, replaced or marked, and the rest stays'
     'card T1 of Ana',
   )
   assert.equal(spotlight('a k1 b', [{ start: 0, end: 6 }], 'k1'), '<data-k1>a  b</data-k1>')
+  assert.equal(spotlight('a kk11 b', [{ start: 0, end: 8 }], 'k1'), '<data-k1>a  b</data-k1>')
 })
 
 test('nothing of any span is left, however spans overlap', () => {

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { Dispatcher } from 'undici'
+import type { Handling } from '../../../firewall/handling.ts'
 import type { Scanner } from '../../../firewall/scanner.ts'
 import { mapStrings } from '../../../lib/json-splice.ts'
 import { parseReceived } from '../../../lib/strict-json.ts'
@@ -23,6 +24,8 @@ export interface AnswerOptions {
   readonly codec: Codec
   readonly hooks: Hooks
   readonly scanner: Scanner
+  /** What the operator wants done with what is found; here it only blocks. */
+  readonly handling: Handling | undefined
   readonly provider: Provider
   /** Bytes. */
   readonly limit: number
@@ -104,7 +107,7 @@ export class Answer {
   async #failed(response: Dispatcher.ResponseData, type: string): Promise<Outcome> {
     const { statusCode } = response
     const text = type === 'application/json' ? await this.#read(response) : ''
-    const said = plainError(text, this.#o.scanner)
+    const said = plainError(text, this.#o)
     if (said === undefined) return this.#refuse(this.#protocol(`it answered with the status ${statusCode}`))
     await this.#send(response, 'application/json', said)
     return { result: 'error', code: undefined, bytes: this.#bytes }
@@ -124,7 +127,7 @@ export class Answer {
 
   #head({ statusCode, headers }: Dispatcher.ResponseData, type: string): void {
     this.#o.res.writeHead(statusCode, {
-      ...returnedHeaders(headers, this.#o.scanner),
+      ...returnedHeaders(headers, this.#o),
       ...this.#o.headers,
       'content-type': type,
       'cache-control': 'no-store',
@@ -189,9 +192,12 @@ const isOfConnection = (error: unknown): boolean =>
   error instanceof Error && /^(?!ERR_INVALID)[A-Z]/.test(String((error as NodeJS.ErrnoException).code ?? ''))
 
 /** Undefined when it must not be shown, or is none that an SDK could read. */
-function plainError(text: string, scanner: Scanner): string | undefined {
+function plainError(
+  text: string,
+  { scanner, handling }: Pick<AnswerOptions, 'scanner' | 'handling'>,
+): string | undefined {
   try {
-    const { decision, clean } = scanner.scan(parseReceived(text), 'in')
+    const { decision, clean } = scanner.scan(parseReceived(text), 'in', { handling })
     if (decision.verdict.kind === 'deny') return undefined
     return clean ? mapStrings(text, clean) : text
   } catch (error) {

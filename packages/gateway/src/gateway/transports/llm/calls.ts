@@ -1,3 +1,4 @@
+import type { Handling } from '../../../firewall/handling.ts'
 import type { Found, Scanner } from '../../../firewall/scanner.ts'
 import type { CompiledGrant } from '../../../grants/compile.ts'
 import { mapStrings } from '../../../lib/json-splice.ts'
@@ -18,6 +19,8 @@ import { plainName } from './rules.ts'
 export interface CallRules {
   readonly grant: CompiledGrant
   readonly scanner: Scanner
+  /** Of the operator; here it only blocks. */
+  readonly handling?: Handling | undefined
   tools(server: string): MaybePromise<ReadonlyMap<string, ToolView>>
   onFindings(findings: readonly Found[]): void
   onRemoved(why: Reason, tool: string): void
@@ -44,8 +47,10 @@ export const decider =
 type Inspected = { readonly why: Reason } | { readonly args: Json | undefined; readonly changed?: string }
 
 /** Without text that is hidden from people. */
-function inspected(call: ToolCall, { scanner, onFindings }: CallRules): Inspected {
-  const { decision, findings, clean } = scanner.scan([call.id, call.name, call.args ?? call.raw], 'in')
+function inspected(call: ToolCall, { scanner, handling, onFindings }: CallRules): Inspected {
+  const { decision, findings, clean } = scanner.scan([call.id, call.name, call.args ?? call.raw], 'in', {
+    handling,
+  })
   onFindings(findings)
   if (decision.verdict.kind === 'deny') return { why: decision.reasons[0] as Reason }
   if (decision.verdict.kind !== 'transform' || !clean) return { args: call.args }

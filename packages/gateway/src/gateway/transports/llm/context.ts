@@ -1,3 +1,4 @@
+import type { Handling } from '../../../firewall/handling.ts'
 import type { Found } from '../../../firewall/scanner.ts'
 import type { Exchange, MaybePromise } from '../../exchange.ts'
 import type { McpContext } from '../mcp/context.ts'
@@ -12,6 +13,7 @@ type Shared =
   | 'inFlight'
   | 'denials'
   | 'limits'
+  | 'rules'
   | 'outcome'
   | 'blocked'
   | 'challengeFor'
@@ -23,7 +25,7 @@ export interface LlmContext extends Pick<McpContext, Shared> {
   /** Largest answer, bytes. */
   answerLimit(): number
   /** Gates for the texts of one answer. */
-  gates(onFindings: (findings: readonly Found[]) => void): () => TextGate
+  gates(onFindings: (findings: readonly Found[]) => void, handling: Handling | undefined): () => TextGate
   /**
    * Told of each request that is about to be forwarded, which waits until this resolves: `facts.turns` holds what it says, by whom. For what
    * is to be known of the values of a task.

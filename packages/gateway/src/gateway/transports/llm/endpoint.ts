@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { ModelApi } from '../../../config/schema.ts'
+import { blocking, handlingOf } from '../../../firewall/handling.ts'
 import { noteFindings } from '../../../firewall/scanner.ts'
 import { presentedHash } from '../../../identity/authenticate.ts'
 import { certificateOf } from '../../../lib/client-certificate.ts'
@@ -125,20 +126,24 @@ export class LlmEndpoint {
     const { authority, scanner } = this.#c
     const onFindings: Parameters<LlmContext['gates']>[0] = (findings) =>
       noteFindings(exchange.findings, 'in', findings)
+    const rules = handlingOf(this.#c.rules(), 'results', provider.name)
+    const handling = rules && blocking(rules)
     const answer = new Answer({
       res,
       codec: forwarded.codec,
       hooks: {
-        gate: this.#c.gates(onFindings),
+        gate: this.#c.gates(onFindings, handling),
         decide: decider({
           grant,
           scanner,
+          handling,
           tools: (server) => authority.tools(server),
           onFindings,
           onRemoved: (why, tool) => this.#c.blocked(exchange, why, `${action.method} ${tool}`),
         }),
       },
       scanner,
+      handling,
       provider,
       limit: this.#c.answerLimit(),
       signal: exchange.signal,

@@ -59,3 +59,24 @@ test('a whole answer with a secret in it is refused with the reason', async () =
     reason: { code: 'CONTENT_SECRET', details: { secret: 'lamp' } },
   })
 })
+
+test('what a rule names stops an answer with its reason, in every API, streamed or not', async () => {
+  const handling = () => 'block' as const
+  const ruled = (): Hooks => ({
+    ...hooks(),
+    gate: streamGates({ scanner, secrets, onFindings: () => {}, handling }),
+  })
+  for (const codec of codecs) {
+    const filter = streamFilter(codec, ruled())
+    const texts = ['the card ', 'is 4539 1488', ' 0343 6467 of', ' Ana']
+    const out = await filter.push(Buffer.from(providers[codec.api]({ texts, calls: [] })))
+    assert.equal(filter.stopped?.reason?.code, 'CONTENT_BLOCKED', codec.api)
+    assert.match(out, /CONTENT_BLOCKED/)
+    assert.doesNotMatch(out, /4539|6467/)
+  }
+  const [chat] = codecs
+  const body = { choices: [{ index: 0, message: { role: 'assistant', content: 'mail ana@clinic.example' } }] }
+  await assert.rejects(filterAnswer(chat!, JSON.stringify(body), ruled()), {
+    reason: { code: 'CONTENT_BLOCKED', details: { detector: 'personal-data', what: 'e-mail address' } },
+  })
+})

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import type { Handling } from '../../../firewall/handling.ts'
 import type { Scanner } from '../../../firewall/scanner.ts'
 
 /** What of a request the provider is meant to see; keys that an SDK puts in, real or not, are not among it. */
@@ -20,7 +21,10 @@ const chosen = (headers: IncomingHttpHeaders, names: RegExp): Headers =>
 export const passedHeaders = (headers: IncomingHttpHeaders): Headers => chosen(headers, PASSED)
 
 /** Headers are content too. */
-export function returnedHeaders(headers: IncomingHttpHeaders, scanner: Scanner): Headers {
+export function returnedHeaders(
+  headers: IncomingHttpHeaders,
+  { scanner, handling }: { readonly scanner: Scanner; readonly handling: Handling | undefined },
+): Headers {
   const returned = chosen(headers, RETURNED)
-  return scanner.scan(returned, 'in').decision.verdict.kind === 'allow' ? returned : {}
+  return scanner.scan(returned, 'in', { handling }).decision.verdict.kind === 'allow' ? returned : {}
 }

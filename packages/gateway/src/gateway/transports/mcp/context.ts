@@ -1,4 +1,7 @@
+import type { FirewallRule } from '../../../config/firewall-schema.ts'
 import type { Scanner } from '../../../firewall/scanner.ts'
+import type { TaskMarks } from '../../../firewall/task-marks.ts'
+import type { Original } from '../../../firewall/treat.ts'
 import type { Sealer } from '../../../lib/sealed-token.ts'
 import type { LogPosition } from '../../../model/evidence.ts'
 import type { Reason } from '../../../model/reasons.ts'
@@ -25,6 +28,9 @@ export interface McpContext {
   readonly servers: Servers
   readonly scanner: Scanner
   readonly sealer: Sealer
+  /** What the operator wants done with what is found. */
+  rules(): readonly FirewallRule[]
+  marks(txn: string): TaskMarks
   readonly inFlight: InFlight
   readonly denials: Denials
   /** Resolves once the gateway has met the server by itself; at once when it has. @throws Refusal TOOL_UNVERIFIED */
@@ -34,6 +40,8 @@ export interface McpContext {
   reverifyMs(server: Server): number
   /** Records how an admitted exchange ended and settles its budget. */
   outcome(exchange: Exchange, outcome: Outcome): void
+  /** Records what rules took out of a message. Only when it resolves may the message be delivered. */
+  transformed(exchange: Exchange, originals: readonly Original[]): Promise<void>
   /** Records a message of an upstream that was not delivered. */
   blocked(exchange: Exchange, why: Reason, method: string): void
   challengeFor(why: Reason, path: string): Readonly<Record<string, string>>

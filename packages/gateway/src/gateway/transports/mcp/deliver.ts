@@ -1,3 +1,4 @@
+import { handlingOf } from '../../../firewall/handling.ts'
 import { type Found, noteFindings } from '../../../firewall/scanner.ts'
 import { isObject } from '../../../model/json.ts'
 import { reason } from '../../../model/reasons.ts'
@@ -5,7 +6,7 @@ import type { Exchange, Facts } from '../../exchange.ts'
 import type { Server } from '../../servers.ts'
 import type { Delivered } from './answer.ts'
 import type { McpContext } from './context.ts'
-import type { Inbound } from './inbound.ts'
+import type { Inbound, Treated } from './inbound.ts'
 import { inspectInbound, withReceipt } from './inbound.ts'
 import { withVettedInstructions } from './instructions.ts'
 import { labeller } from './label.ts'
@@ -30,6 +31,10 @@ export function deliverer(
     requestId: request.id,
     mayAsk: server.config.may_ask,
     scanner: context.scanner,
+    marks: context.marks(facts.task.txn),
+    // Definitions are vetted by people, and are compared with what was vetted.
+    handling: (message: Message) =>
+      definesTools(message, about) ? undefined : handlingOf(context.rules(), 'results', server.name),
     onFindings(findings: readonly Found[]) {
       found = findings
       noteFindings(exchange.findings, 'in', findings)
@@ -55,8 +60,16 @@ export function deliverer(
       return { kind: 'drop' }
     }
     if (inbound.kind === 'refuse') return inbound
-    const labelled = label(inbound.message, found)
-    return labelled instanceof Promise ? labelled.then(() => onward(inbound)) : onward(inbound)
+    const { treated } = inbound
+    const known = treated ? knownTreated(inbound.message, treated) : label(inbound.message, found)
+    return known instanceof Promise ? known.then(() => onward(inbound)) : onward(inbound)
+  }
+
+  /** What is not delivered stays known to the task, e.g. as confidential, beside what stands in its place; an auditor can open it. */
+  async function knownTreated(message: Message, treated: Treated): Promise<void> {
+    await label(treated.message, found)
+    await label(message, found)
+    await context.transformed(exchange, treated.originals)
   }
 
   function onward(inbound: Inbound & { kind: 'pass' }): Delivered | Promise<Delivered> {
@@ -103,6 +116,12 @@ export function deliverer(
     }
   }
 }
+
+const definesTools = (message: Message, about: About | undefined): boolean =>
+  message.type === 'response' &&
+  message.result !== undefined &&
+  about?.row?.lists !== undefined &&
+  about.row.lists.kind !== 'resource'
 
 /** A server that says its definitions changed is asked again before the next call. */
 function noteChange(message: Message, server: Server): void {

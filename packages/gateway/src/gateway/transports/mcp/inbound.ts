@@ -1,5 +1,8 @@
 import type { MayAsk } from '../../../config/schema.ts'
+import type { Handling } from '../../../firewall/handling.ts'
 import type { Found, Scanner } from '../../../firewall/scanner.ts'
+import type { TaskMarks } from '../../../firewall/task-marks.ts'
+import type { Original } from '../../../firewall/treat.ts'
 import { addMember, mapStrings } from '../../../lib/json-splice.ts'
 import { parseReceived } from '../../../lib/strict-json.ts'
 import type { LogPosition } from '../../../model/evidence.ts'
@@ -11,14 +14,22 @@ import { Refusal, refuse } from '../../../model/refusal.ts'
 import type { Id, Message } from './message.ts'
 import { readMessage } from './message.ts'
 import { META, SERVER_NOTIFICATIONS, SERVER_REQUESTS } from './methods.ts'
+import { treatedMessage } from './treated.ts'
 
 /** What becomes of one message from a server. */
 export type Inbound =
-  | { readonly kind: 'pass'; readonly text: string; readonly message: Message }
+  | { readonly kind: 'pass'; readonly text: string; readonly message: Message; readonly treated?: Treated }
   /** Not delivered. `answer` is sent to the server when it asked for something. */
   | { readonly kind: 'drop'; readonly reason: Reason; readonly method: string; readonly answer?: string }
   /** The answer to the client's own request cannot be delivered. */
   | { readonly kind: 'refuse'; readonly reason: Reason }
+
+/** What a rule of the operator changed in a message. None of it is delivered. */
+export interface Treated {
+  /** The message as it would have been delivered otherwise. */
+  readonly message: Message
+  readonly originals: readonly Original[]
+}
 
 export interface InboundRules {
   readonly server: string
@@ -26,13 +37,16 @@ export interface InboundRules {
   readonly requestId: Id | undefined
   readonly mayAsk: readonly MayAsk[]
   readonly scanner: Scanner
+  /** What the operator wants done with what is found in this message. */
+  readonly handling?: (message: Message) => Handling | undefined
+  readonly marks?: TaskMarks
   /** Told of everything found, whatever becomes of the message. */
   readonly onFindings?: (findings: readonly Found[]) => void
 }
 
 /**
  * Stage 16: every message from a server, whether result, error, notification or request, is parsed strictly, matched with what was
- * asked, and scanned. What passes is the text as received, save for hidden characters taken out.
+ * asked, and scanned. What passes is the text as received, save for hidden characters taken out and what the operator's rules change.
  */
 export function inspectInbound(text: string, rules: InboundRules): Inbound {
   let value: Json
@@ -62,22 +76,38 @@ export function inspectInbound(text: string, rules: InboundRules): Inbound {
     const refused = refusedFromServer(message, rules)
     if (refused) return refused
   }
-  const scanned = rules.scanner.scan(value, 'in')
+  const handling = rules.handling?.(message)
+  const scanned = rules.scanner.scan(value, 'in', { handling })
   rules.onFindings?.(scanned.findings)
-  if (scanned.decision.verdict.kind === 'deny') {
-    const why = scanned.decision.reasons[0] as Reason
-    if (message.type === 'response') return { kind: 'refuse', reason: why }
-    return { kind: 'drop', reason: why, method: message.method, ...refusalOf(message, why) }
-  }
-  if (scanned.decision.verdict.kind !== 'transform' || !scanned.clean) return { kind: 'pass', text, message }
-  const cleaned = mapStrings(text, scanned.clean)
+  if (scanned.decision.verdict.kind === 'deny')
+    return undelivered(message, scanned.decision.reasons[0] as Reason)
   try {
-    return { kind: 'pass', text: cleaned, message: readMessage(parseReceived(cleaned)) }
+    const clean = scanned.clean ? reread(mapStrings(text, scanned.clean)) : { text, message }
+    if (!handling || !rules.marks) return { kind: 'pass', ...clean }
+    const { text: treated, originals } = treatedMessage(clean.text, {
+      ...rules,
+      handling,
+      marks: rules.marks,
+      isFound: scanned.isToTreat === true,
+    })
+    if (treated === clean.text) return { kind: 'pass', ...clean }
+    return { kind: 'pass', ...reread(treated), treated: { message: clean.message, originals } }
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
-    return broken(rules, 'without its hidden characters, two of its keys are the same')
+    if (error.reason.code === 'CONTENT_BLOCKED') return undelivered(message, error.reason)
+    return broken(rules, 'without what was taken out of it, two of its keys are the same')
   }
 }
+
+function undelivered(message: Message, why: Reason): Inbound {
+  if (message.type === 'response') return { kind: 'refuse', reason: why }
+  return { kind: 'drop', reason: why, method: message.method, ...refusalOf(message, why) }
+}
+
+const reread = (text: string): { text: string; message: Message } => ({
+  text,
+  message: readMessage(parseReceived(text)),
+})
 
 const broken = (rules: InboundRules, detail: string): Inbound => ({
   kind: 'refuse',

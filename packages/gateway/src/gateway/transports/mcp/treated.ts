@@ -1,0 +1,41 @@
+import type { Scanner } from '../../../firewall/scanner.ts'
+import type { Original, Treating } from '../../../firewall/treat.ts'
+import { mapNumbers, mapStrings } from '../../../lib/json-splice.ts'
+import type { Id } from './message.ts'
+
+interface Treatable extends Pick<Treating, 'handling' | 'marks'> {
+  readonly scanner: Scanner
+  /** By which the client knows the answer: its own word, so it stays. */
+  readonly requestId: Id | undefined
+  /** Whether the scan found something to treat. */
+  readonly isFound: boolean
+}
+
+/** So many characters at least has a number that could be e.g. that of a card. */
+const LONG_NUMBER = 9
+
+/**
+ * A message as the operator's rules want it, with escapes in its strings decoded and every other byte as it was. A number in which something
+ * was found becomes a string. @throws Refusal CONTENT_BLOCKED
+ */
+export function treatedMessage(
+  text: string,
+  { scanner, requestId, isFound, handling, marks }: Treatable,
+): { text: string; originals: readonly Original[] } {
+  const originals: Original[] = []
+  const how: Treating = { handling, marks, onOriginal: (original) => originals.push(original) }
+  const treat = (value: string): string => scanner.treat(value, how)
+  // The scan reads numbers as this program rounds them; other readers do not.
+  const numbers = mapNumbers(text, (written) => {
+    if (written.length < LONG_NUMBER || written === String(requestId)) return undefined
+    for (const form of new Set([written.replace('-', ''), String(Math.abs(Number(written)))])) {
+      const treated = treat(form)
+      if (treated !== form) return JSON.stringify(treated)
+    }
+    return undefined
+  })
+  const strings = isFound
+    ? mapStrings(numbers, (value) => (value === requestId ? value : treat(value)))
+    : numbers
+  return { text: strings, originals }
+}
