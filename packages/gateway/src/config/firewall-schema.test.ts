@@ -8,7 +8,7 @@ const problemsOf = (rule: object): string[] => {
 }
 
 test('a rule is for detectors that there are, and cannot touch what is always handled', () => {
-  for (const find of ['known-secrets', 'hidden-text', 'known-values', 'views', 'nothing'])
+  for (const find of ['known-secrets', 'hidden-text', 'known-values', 'nothing'])
     assert.throws(() => problemsOf({ find: [find], in: 'results', do: 'block' }), find)
   assert.throws(() => problemsOf({ find: [], in: 'results', do: 'block' }))
 })
@@ -21,6 +21,7 @@ test('a rule that could not do what it says is told so', () => {
   )
   assert.match(problemsOf({ find: ['injection'], in: 'results', do: 'mask' })[0] ?? '', /where it stands/)
   assert.match(problemsOf({ find: ['secrets'], in: 'arguments', do: 'redact' })[0] ?? '', /only be blocked/)
+  assert.match(problemsOf({ find: ['views'], in: 'results', do: 'spotlight' })[0] ?? '', /only be blocked/)
   const unknown = { find: ['secrets'], in: 'results', servers: ['fiels'], do: 'block' }
   assert.match(problemsOf(unknown)[0] ?? '', /no server or provider `fiels`/)
 })

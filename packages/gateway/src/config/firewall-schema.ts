@@ -1,8 +1,18 @@
 import { z } from 'zod'
 import { Name } from './fields.ts'
 
-/** Detectors that a rule may name. What `known-secrets` and `hidden-text` find is handled as it is, whatever the rules. */
-export const FOUND_BY = ['secrets', 'injection', 'exfiltration', 'personal-data', 'tool-markup'] as const
+/**
+ * Detectors that a rule may name, and `views` for what is more than is decoded. What `known-secrets` and `hidden-text` find is handled as it
+ * is, whatever the rules.
+ */
+export const FOUND_BY = [
+  'secrets',
+  'injection',
+  'exfiltration',
+  'personal-data',
+  'tool-markup',
+  'views',
+] as const
 /** Those that say where something stands, so that it can be taken out. */
 const LOCATE: ReadonlySet<string> = new Set(['secrets', 'personal-data'])
 /** What needs to know where something stands. */
@@ -54,6 +64,8 @@ export function firewallProblems(
     )
     if (rule.in === 'arguments' && rule.do !== 'block')
       problems.push({ path: at('do'), message: 'what an agent sends can only be blocked: write `block`' })
+    if (rule.do === 'spotlight' && rule.find.includes('views'))
+      problems.push({ path: at('do'), message: 'what was not read can only be blocked: write `block`' })
     if (TAKES_OUT.has(rule.do)) {
       for (const [j, name] of rule.find.entries())
         if (!LOCATE.has(name))

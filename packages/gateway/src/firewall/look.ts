@@ -4,25 +4,26 @@ import type { View } from './views.ts'
 import { viewsOf } from './views.ts'
 
 /** Named as the detector where something was left unread. */
-export const NOT_LOOKED_AT = 'views'
+export const VIEWS = 'views'
 
 const TOO_ENCODED: Finding = {
-  detector: NOT_LOOKED_AT,
+  detector: VIEWS,
   what: 'more encoded text than is read',
   severity: 'escalate',
 }
 const TOO_MUCH: Finding = {
-  detector: NOT_LOOKED_AT,
+  detector: VIEWS,
   what: 'more to look at closely than is looked at',
   severity: 'escalate',
 }
 
-/** Runs detectors over every form of a text. */
+/** Runs detectors over every form of a text. Those that are owed it look at the text as it came in any case, whatever the allowance. */
 export function look(
   text: string,
   detectors: readonly Detector[],
   allowance: Allowance,
   report: (finding: Finding, view: View) => void,
+  isOwed: (detector: Detector) => boolean = () => false,
 ): void {
   const { views, isWhole } = viewsOf(text, allowance)
   const plain = views[0] as View
@@ -32,7 +33,7 @@ export function look(
       const { survey } = view
       const before = survey.handed
       if ((view === plain || detector.reads === 'views') && detector.suspects(survey)) {
-        if (allowance.mayLook || detector.isPass) {
+        if (allowance.mayLook || detector.isPass || (view === plain && isOwed(detector))) {
           const finding = detector.inspect(survey)
           if (finding) report(finding, view)
         } else isTooMuch = true

@@ -1,4 +1,3 @@
-import { FOUND_BY } from '../config/firewall-schema.ts'
 import type { Decision } from '../model/decision.ts'
 import { ALLOW, deny } from '../model/decision.ts'
 import type { Json } from '../model/json.ts'
@@ -6,8 +5,8 @@ import { reason } from '../model/reasons.ts'
 import { Allowance } from './allowance.ts'
 import type { Detector, Finding, Severity } from './detector.ts'
 import { detectors } from './detectors/index.ts'
-import type { Handling, Treatment } from './handling.ts'
-import { look, NOT_LOOKED_AT } from './look.ts'
+import type { Handling } from './handling.ts'
+import { look } from './look.ts'
 import { surveyOf } from './survey/pass.ts'
 import type { Treating } from './treat.ts'
 import { treat } from './treat.ts'
@@ -73,7 +72,7 @@ export function createScanner(options: { secrets: () => ReadonlyMap<string, stri
       const report = (finding: Finding, view: View): void => {
         note(found, finding, view)
         if (finding.severity !== 'refuse') {
-          const treatment = handling && treatmentOf(finding, handling)
+          const treatment = handling?.(finding.detector)
           if (treatment === 'block') blocked ??= finding
           else if (treatment !== undefined) isToTreat = true
           return
@@ -83,9 +82,10 @@ export function createScanner(options: { secrets: () => ReadonlyMap<string, stri
       }
       for (const detector of all) detector.begin?.()
       const allowance = new Allowance()
+      const isOwed = ({ name }: Detector): boolean => handling?.(name) !== undefined
       const visit = (text: string): boolean => {
         allowance.grow(text.length)
-        look(text, all, allowance, report)
+        look(text, all, allowance, report, isOwed)
         return refused === undefined && blocked === undefined
       }
       eachString(value, visit, handling !== undefined)
@@ -122,12 +122,6 @@ export function noteFindings(names: Set<string>, direction: 'in' | 'out', findin
 function note(found: Map<string, Found>, { detector, what, severity }: Finding, { via }: View): void {
   const key = `${detector}\0${what}`
   if (found.size < MAX_FINDINGS && !found.has(key)) found.set(key, { detector, what, severity, via })
-}
-
-/** What was not looked at may be anything, so it is let through only where everything is. */
-function treatmentOf({ detector }: Finding, handling: Handling): Treatment | undefined {
-  if (detector !== NOT_LOOKED_AT) return handling(detector)
-  return FOUND_BY.some((name) => ![undefined, 'spotlight'].includes(handling(name))) ? 'block' : undefined
 }
 
 /** Until `visit` says no. Numbers only where they could be e.g. the number of a card. */

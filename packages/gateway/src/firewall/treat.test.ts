@@ -7,9 +7,11 @@ import { FOUND_BY } from '../config/firewall-schema.ts'
 import { reason } from '../model/reasons.ts'
 import { detectors } from './detectors/index.ts'
 import { handlingOf } from './handling.ts'
+import { VIEWS } from './look.ts'
 import { createScanner } from './scanner.ts'
 import { taskMarks } from './task-marks.ts'
 import type { Original } from './treat.ts'
+import { allowanceFor } from './treat.ts'
 
 const CARD = '4539148803436467'
 const marks = taskMarks(randomBytes(32))
@@ -28,6 +30,7 @@ function treated(text: string, rules: readonly FirewallRule[], txn = 'task') {
   const out = scanner.treat(text, {
     handling,
     marks: marks(txn),
+    allowance: allowanceFor(text),
     onOriginal: (original) => originals.push(original),
   })
   return { out, originals }
@@ -39,7 +42,7 @@ test('rules can name every detector but those whose findings are always handled'
   const names = detectors(() => new Map()).map(({ name }) => name)
   assert.deepEqual(
     names.filter((name) => name !== 'known-secrets' && name !== 'hidden-text').sort(),
-    [...FOUND_BY].sort(),
+    FOUND_BY.filter((name) => name !== VIEWS).sort(),
   )
 })
 
@@ -97,6 +100,14 @@ test('what can be read only in another form blocks', () => {
     assert.throws(() => treated(`see ${hidden}`, personal('redact')), {
       reason: reason('CONTENT_BLOCKED', { detector: 'personal-data', what: 'payment card' }),
     })
+})
+
+test('an image, in which there is more to decode than is read, passes unless a rule says otherwise', () => {
+  const image = { type: 'image', data: randomBytes(50_000).toString('base64') }
+  const scan = (rules: readonly FirewallRule[]) =>
+    scanner.scan(image, 'in', { handling: handlingOf(rules, 'results', 'files') })
+  assert.equal(scan(personal('redact')).decision.verdict.kind, 'allow')
+  assert.equal(scan([rule(['views'], 'block')]).decision.reasons[0]?.code, 'CONTENT_BLOCKED')
 })
 
 test('more of a kind than a detector tells at once is taken out as well', () => {

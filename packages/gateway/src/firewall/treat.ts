@@ -3,7 +3,7 @@ import { Refusal } from '../model/refusal.ts'
 import { Allowance } from './allowance.ts'
 import type { Detector, Finding, Span } from './detector.ts'
 import type { Handling, Treatment } from './handling.ts'
-import { look } from './look.ts'
+import { look, VIEWS } from './look.ts'
 import { surveyOf } from './survey/pass.ts'
 import type { TaskMarks } from './task-marks.ts'
 import { mask, redact, spotlight, tokenise } from './transforms/transforms.ts'
@@ -20,7 +20,16 @@ export interface Original {
 export interface Treating {
   readonly handling: Handling
   readonly marks: TaskMarks
+  /** Of the whole message, see {@link allowanceFor}. */
+  readonly allowance: Allowance
   onOriginal(original: Original): void
+}
+
+/** More than the scan of a message had, for looking twice: what that has read has to be read here again. */
+export function allowanceFor(message: string): Allowance {
+  const allowance = new Allowance()
+  allowance.grow(4 * message.length)
+  return allowance
 }
 
 /** A detector tells so much at a time. What is still there after so many rounds is more than is taken out. */
@@ -34,27 +43,27 @@ export function treat(text: string, all: readonly Detector[], how: Treating): st
   const concerned = all.filter(({ name }) => how.handling(name) !== undefined)
   const marking = concerned.filter(({ name }) => how.handling(name) === 'spotlight')
   const strict = concerned.filter((detector) => !marking.includes(detector))
-  const marked = findingIn(text, marking)
+  const marked = findingIn(text, marking, how.allowance)
   let out = text
   for (let round = 0, before = ''; out !== before && round < MAX_ROUNDS; round++) {
     before = out
     for (const detector of strict) out = without(out, detector, how)
   }
-  const left = findingIn(out, strict)
+  const left = findingIn(out, strict, how.allowance)
   if (left) throw new Refusal(reason('CONTENT_BLOCKED', { detector: left.detector, what: left.what }))
   if (!marked) return out
   how.onOriginal({ detector: marked.detector, what: marked.what, do: 'spotlight', text: undefined })
   return spotlight(out, [{ start: 0, end: out.length }], how.marks.spotlight)
 }
 
-function findingIn(text: string, detectors: readonly Detector[]): Finding | undefined {
+function findingIn(text: string, detectors: readonly Detector[], allowance: Allowance): Finding | undefined {
   if (detectors.length === 0) return undefined
   let found: Finding | undefined
-  const allowance = new Allowance()
   allowance.grow(text.length)
-  look(text, detectors, allowance, (finding) => {
-    found ??= finding
-  })
+  const note = (finding: Finding): void => {
+    if (finding.detector !== VIEWS) found ??= finding
+  }
+  look(text, detectors, allowance, note, () => true)
   return found
 }
 

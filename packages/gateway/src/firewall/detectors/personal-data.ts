@@ -6,7 +6,7 @@ import { isIban, isNhs, isNpi, luhn } from './check-digits.ts'
 
 const NAME = 'personal-data'
 const MAIL = 'e-mail address'
-const MAX_SPANS = 1000
+const MAX_SPANS = 10_000
 
 interface Kind {
   readonly name: string

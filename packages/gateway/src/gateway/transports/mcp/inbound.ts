@@ -88,7 +88,7 @@ export function inspectInbound(text: string, rules: InboundRules): Inbound {
       ...rules,
       handling,
       marks: rules.marks,
-      isFound: scanned.isToTreat === true,
+      isFound: scanned.isToTreat === true || scanned.clean !== undefined,
     })
     if (treated === clean.text) return { kind: 'pass', ...clean }
     return { kind: 'pass', ...reread(treated), treated: { message: clean.message, originals } }

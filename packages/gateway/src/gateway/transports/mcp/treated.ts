@@ -1,5 +1,6 @@
 import type { Scanner } from '../../../firewall/scanner.ts'
 import type { Original, Treating } from '../../../firewall/treat.ts'
+import { allowanceFor } from '../../../firewall/treat.ts'
 import { mapNumbers, mapStrings } from '../../../lib/json-splice.ts'
 import type { Id } from './message.ts'
 
@@ -23,7 +24,12 @@ export function treatedMessage(
   { scanner, requestId, isFound, handling, marks }: Treatable,
 ): { text: string; originals: readonly Original[] } {
   const originals: Original[] = []
-  const how: Treating = { handling, marks, onOriginal: (original) => originals.push(original) }
+  const how: Treating = {
+    handling,
+    marks,
+    allowance: allowanceFor(text),
+    onOriginal: (original) => originals.push(original),
+  }
   const treat = (value: string): string => scanner.treat(value, how)
   // The scan reads numbers as this program rounds them; other readers do not.
   const numbers = mapNumbers(text, (written) => {
