@@ -25,8 +25,8 @@ export interface Scan {
   readonly decision: Decision
   /** Present with a `transform` verdict: one string of the value without what was hidden in it. */
   readonly clean?: (text: string) => string
-  /** Something was found that a rule lets through only treated: each string has to be, with {@link Scanner.treat}. */
-  readonly isToTreat?: boolean
+  /** Strings in which something was found that a rule lets through only treated, with {@link Scanner.treat}. */
+  readonly toTreat?: ReadonlySet<string>
   /**
    * Everything found, each kind once. Only what is `refuse`, or blocked by a rule, weighs in the decision; the rest is for whoever knows
    * the task.
@@ -68,13 +68,14 @@ export function createScanner(options: { secrets: () => ReadonlyMap<string, stri
       let hidden: Finding | undefined
       let refused: Finding | undefined
       let blocked: Finding | undefined
-      let isToTreat = false
+      const toTreat = new Set<string>()
+      let at = ''
       const report = (finding: Finding, view: View): void => {
         note(found, finding, view)
         if (finding.severity !== 'refuse') {
           const treatment = handling?.(finding.detector)
           if (treatment === 'block') blocked ??= finding
-          else if (treatment !== undefined) isToTreat = true
+          else if (treatment !== undefined) toTreat.add(at)
           return
         }
         if (finding.cleaned === undefined) refused ??= finding
@@ -85,6 +86,7 @@ export function createScanner(options: { secrets: () => ReadonlyMap<string, stri
       const isOwed = ({ name }: Detector): boolean => handling?.(name) !== undefined
       const visit = (text: string): boolean => {
         allowance.grow(text.length)
+        at = text
         look(text, all, allowance, report, isOwed)
         return refused === undefined && blocked === undefined
       }
@@ -96,13 +98,13 @@ export function createScanner(options: { secrets: () => ReadonlyMap<string, stri
         const { detector, what } = blocked
         return { decision: deny(reason('CONTENT_BLOCKED', { detector, what })), findings }
       }
-      if (!hidden) return { decision: ALLOW, isToTreat, findings }
+      if (!hidden) return { decision: ALLOW, toTreat, findings }
       const why = reason('CONTENT_HIDDEN', { what: hidden.what })
       if (direction === 'out') return { decision: deny(why), findings }
       return {
         decision: { verdict: { kind: 'transform', note: hidden.what }, reasons: [why] },
         clean: (text) => cleaned(text, all),
-        isToTreat,
+        toTreat,
         findings,
       }
     },

@@ -5,6 +5,7 @@ import type { Detector, Finding, Span } from './detector.ts'
 import type { Handling, Treatment } from './handling.ts'
 import { look, VIEWS } from './look.ts'
 import { surveyOf } from './survey/pass.ts'
+import type { Survey } from './survey/survey.ts'
 import type { TaskMarks } from './task-marks.ts'
 import { mask, redact, spotlight, tokenise } from './transforms/transforms.ts'
 
@@ -45,9 +46,13 @@ export function treat(text: string, all: readonly Detector[], how: Treating): st
   const strict = concerned.filter((detector) => !marking.includes(detector))
   const marked = findingIn(text, marking, how.allowance)
   let out = text
+  let survey = surveyOf(text)
   for (let round = 0, before = ''; out !== before && round < MAX_ROUNDS; round++) {
     before = out
-    for (const detector of strict) out = without(out, detector, how)
+    for (const detector of strict) {
+      out = without(survey, detector, how)
+      if (out !== survey.text) survey = surveyOf(out)
+    }
   }
   const left = findingIn(out, strict, how.allowance)
   if (left) throw new Refusal(reason('CONTENT_BLOCKED', { detector: left.detector, what: left.what }))
@@ -67,8 +72,8 @@ function findingIn(text: string, detectors: readonly Detector[], allowance: Allo
   return found
 }
 
-function without(text: string, detector: Detector, { handling, marks, onOriginal }: Treating): string {
-  const survey = surveyOf(text)
+function without(survey: Survey, detector: Detector, { handling, marks, onOriginal }: Treating): string {
+  const { text } = survey
   const finding = detector.suspects(survey) ? detector.inspect(survey) : undefined
   const treatment = handling(detector.name)
   if (!finding?.spans?.length || treatment === undefined || treatment === 'block') return text

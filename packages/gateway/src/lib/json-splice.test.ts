@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { addMember, mapStrings, replaceValue } from './json-splice.ts'
+import { addMember, mapNumbers, mapStrings, replaceValue } from './json-splice.ts'
 
 test('everything but the value stays as it was written', () => {
   const text =
@@ -81,5 +81,17 @@ test('mapping strings in the text is mapping them in the value', () => {
       const text = JSON.stringify(value)
       assert.deepEqual(JSON.parse(mapStrings(text, shout)), deep(JSON.parse(text)))
     }),
+  )
+})
+
+test('numbers are changed as they are written, and nothing that only looks like one', () => {
+  const text = '{"1":"2\\"3", "a":[-4, 5.0e1 ,6],"b":{"c":7}}'
+  assert.equal(
+    mapNumbers(text, (written) => `"<${written}>"`),
+    '{"1":"2\\"3", "a":["<-4>", "<5.0e1>" ,"<6>"],"b":{"c":"<7>"}}',
+  )
+  assert.equal(
+    mapNumbers(text, () => undefined),
+    text,
   )
 })

@@ -28,10 +28,14 @@ export const secrets: Detector = {
     for (const [group, rule] of GROUPS) {
       if (!survey.met(group)) continue
       const before = spans.length
+      let last = 0
       for (const { start, end } of survey.aroundTokens(group, BEFORE, BETWEEN, LONGEST)) {
         if (spans.length - before >= MAX_SPANS) break
-        for (const span of matches(rule, survey.text.slice(start, end), start))
-          spans.push({ ...span, end: wholeEnd(rule, survey.text, span.end), kind: rule.name })
+        for (const span of matches(rule, survey.text.slice(start, end), start)) {
+          if (span.start < last) continue
+          last = wholeEnd(rule, survey.text, span.end)
+          spans.push({ start: span.start, end: last, kind: rule.name })
+        }
       }
       if (spans.length > before) names.push(rule.name)
     }

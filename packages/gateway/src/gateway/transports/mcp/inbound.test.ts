@@ -166,3 +166,9 @@ test('what cannot be taken out of an answer blocks it: keys that become the same
   const hidden = inspect(result(`{"text":"see ${coded}"}`), ruled('redact'))
   assert.equal(hidden.kind === 'refuse' && hidden.reason.code, 'CONTENT_BLOCKED')
 })
+
+test('what there is to take out of one message is bounded', () => {
+  const text = 'ana@clinic.example '.repeat(100_000)
+  const inbound = inspect(result(JSON.stringify({ text })), ruled('redact'))
+  assert.equal(inbound.kind === 'refuse' && inbound.reason.code, 'CONTENT_BLOCKED')
+})

@@ -88,7 +88,7 @@ export function inspectInbound(text: string, rules: InboundRules): Inbound {
       ...rules,
       handling,
       marks: rules.marks,
-      isFound: scanned.isToTreat === true || scanned.clean !== undefined,
+      toTreat: scanned.clean ? undefined : (scanned.toTreat ?? NOTHING),
     })
     if (treated === clean.text) return { kind: 'pass', ...clean }
     return { kind: 'pass', ...reread(treated), treated: { message: clean.message, originals } }
@@ -108,6 +108,8 @@ const reread = (text: string): { text: string; message: Message } => ({
   text,
   message: readMessage(parseReceived(text)),
 })
+
+const NOTHING: ReadonlySet<string> = new Set()
 
 const broken = (rules: InboundRules, detail: string): Inbound => ({
   kind: 'refuse',
