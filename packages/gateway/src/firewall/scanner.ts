@@ -50,7 +50,8 @@ export interface Scanner {
 }
 
 const MAX_FINDINGS = 50
-const LONG_NUMBER = 100_000_000
+/** Thirteen digits: from here on a number can be that of a card. */
+export const LONG_NUMBER = 1_000_000_000_000
 const CLEAN: Scan = { decision: ALLOW, findings: [] }
 
 /**

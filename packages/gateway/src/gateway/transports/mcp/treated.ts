@@ -1,4 +1,5 @@
 import type { Scanner } from '../../../firewall/scanner.ts'
+import { LONG_NUMBER } from '../../../firewall/scanner.ts'
 import type { Original, Treating } from '../../../firewall/treat.ts'
 import { allowanceFor } from '../../../firewall/treat.ts'
 import { mapNumbers, mapStrings } from '../../../lib/json-splice.ts'
@@ -13,8 +14,6 @@ interface Treatable extends Pick<Treating, 'handling' | 'marks'> {
   readonly toTreat: ReadonlySet<string> | undefined
 }
 
-/** So many characters at least has a number that could be e.g. that of a card. */
-const LONG_NUMBER = 9
 /** Bounds the work that a server can make with one message. */
 const MAX_ORIGINALS = 50_000
 
@@ -43,8 +42,9 @@ export function treatedMessage(
   const treat = (value: string): string => scanner.treat(value, how)
   // The scan reads numbers as this program rounds them; other readers do not.
   const numbers = mapNumbers(text, (written) => {
-    if (written.length < LONG_NUMBER || written === String(requestId)) return undefined
-    for (const form of new Set([written.replace('-', ''), String(Math.abs(Number(written)))])) {
+    const value = Math.abs(Number(written))
+    if (value < LONG_NUMBER || written === String(requestId)) return undefined
+    for (const form of new Set([written.replace('-', ''), String(value)])) {
       const treated = treat(form)
       if (treated !== form) return JSON.stringify(treated)
     }
