@@ -236,6 +236,11 @@ export const REASONS = {
     'A rule of the operator does not let this content through: {detector} found {what}.',
     'Do without it, or have an operator change `firewall.rules` in ostiary.yaml.',
   ],
+  CONTENT_UNRECORDED: [
+    503,
+    'A rule takes something out of this answer, which could not be recorded, so it is not delivered.',
+    'The call was made: check before you repeat it. Have an operator run `ostiary doctor`; the disk may be full.',
+  ],
   CONTENT_NOT_SEALED: [
     404,
     'Entry {index} of the log holds no content to open.',

@@ -1,5 +1,6 @@
 import { handlingOf } from '../../../firewall/handling.ts'
 import { type Found, noteFindings } from '../../../firewall/scanner.ts'
+import { AuditUnavailable } from '../../../model/evidence.ts'
 import { isObject } from '../../../model/json.ts'
 import { reason } from '../../../model/reasons.ts'
 import type { Exchange, Facts } from '../../exchange.ts'
@@ -61,7 +62,8 @@ export function deliverer(
     }
     if (inbound.kind === 'refuse') return inbound
     const { treated } = inbound
-    const known = treated ? knownTreated(inbound.message, treated) : label(inbound.message, found)
+    if (treated) return knownTreated(inbound.message, treated).then(() => onward(inbound), unrecorded)
+    const known = label(inbound.message, found)
     return known instanceof Promise ? known.then(() => onward(inbound)) : onward(inbound)
   }
 
@@ -115,6 +117,11 @@ export function deliverer(
       text: present(withReceipt(filtered, message, context.logOrigin, facts.intent), message),
     }
   }
+}
+
+function unrecorded(error: unknown): Delivered {
+  if (!(error instanceof AuditUnavailable)) throw error
+  return { kind: 'refuse', reason: reason('CONTENT_UNRECORDED') }
 }
 
 const definesTools = (message: Message, about: About | undefined): boolean =>
