@@ -78,6 +78,9 @@ test('a viewer changes nothing, an auditor reads the log and changes nothing', a
   }
   assert.equal(await codeOf(await viewer.fetch('/control/audit')), 'ROLE_MISSING')
   assert.equal((await auditor.fetch('/control/audit')).status, 200)
+  const open = '/control/audit/entries/0/open'
+  assert.equal(await codeOf(await viewer.post(open, {})), 'ROLE_MISSING')
+  assert.equal(await codeOf(await auditor.post(open, {})), 'CONTENT_NOT_SEALED')
 })
 
 test('an operator runs the gateway but manages no people, revokes nothing and lifts no lock', async () => {
