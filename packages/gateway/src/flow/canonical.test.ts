@@ -9,6 +9,8 @@ const same = (a: string | number, b: string | number) => keysOf(a).some((key) =>
 test('spellings of one value have a key in common', () => {
   for (const [a, b] of [
     ['Desk@Clinic.example', 'mailto:desk@clinic.EXAMPLE'],
+    ['desk@clinic.example', 'The Desk <desk@clinic.example>'],
+    ['desk@clinic.example', '"The Desk" <Desk@clinic.example>'],
     ['https://www.a.example/x/', 'http://A.example:80/x'],
     ['https://bücher.example/', 'https://xn--bcher-kva.example'],
     ['DE89 3704 0044 0532 0130 00', 'de89370400440532013000'],
@@ -49,6 +51,9 @@ test('different values have none', () => {
     ['DE89370400440532013000', 'DE89370400440532013001'],
     ['2025-01-11', '2025-11-01'],
     ['12', '120'],
+    ['desk@clinic.example', 'desk@clinic.example <x@evil.example>'],
+    ['desk@clinic.example', 'x, desk <desk@clinic.example>'],
+    ['desk@clinic.example', '<x@evil.example> <desk@clinic.example>'],
     ['007', '7'],
     ['10.12.34.56', '101.23.4.56'],
     ['10.0.0.0/16', '100.0.0.1/6'],

@@ -4,6 +4,8 @@ import { hash } from 'node:crypto'
 export type CanonicalKey = string
 
 const EMAIL = /^(?:mailto:)?([^\s@<>"',;:()[\]]{1,64}@[a-z0-9.-]{1,253}\.[a-z]{2,24})$/i
+/** `Ann Lee <ann@clinic.example>`; nothing in the name that could be a second address. */
+const NAMED = /^"?[^<>@"',;:()[\]\\]{0,80}"? ?<([^<>]{3,320})>$/
 /** Host and the rest, without anything in which two readers of a link could see two different hosts. */
 const WEB = /^(?:(https?):\/\/|(?=www\.))([^/?#\\@%\s]{1,260})([/?#][^\s\\]{0,2000})?$/i
 const OTHER_URI = /^([a-z][a-z0-9+.-]{1,30}):(\S{1,2000})$/i
@@ -37,7 +39,7 @@ export function keysOf(value: string | number | boolean): readonly CanonicalKey[
   const text = plain(value)
   const keys = [`text:${text.length > MAX_KEPT ? `#${hash('sha256', text, 'base64url')}` : text}`]
   if (text.length > 2100) return keys
-  const email = EMAIL.exec(text)
+  const email = EMAIL.exec(NAMED.exec(text)?.[1] ?? text)
   if (email) keys.push(`email:${email[1]}`)
   else keys.push(...urlKeys(value.trim()))
   const compact = text.replace(/[\s-]/g, '')

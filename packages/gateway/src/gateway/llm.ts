@@ -46,6 +46,8 @@ async function tellFlow(authority: Authority, { task, action, turns }: Facts, ca
     call,
     tool: flowName(action),
     args: {},
+    // The agent composes what it asks a model, so a link in it is not one that content held before.
+    sent: { said: [...turns.untrusted] },
     result: { content: turns.untrusted.map((text) => ({ type: 'text', text })) },
     isSuspect: false,
   })
