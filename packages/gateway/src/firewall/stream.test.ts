@@ -168,11 +168,16 @@ test('a gate holds a bounded part of a text that has no spaces', () => {
   assert.equal(given, left + gate.end().length)
 })
 
-test('what a scan of the whole text refuses, a gate refuses', () => {
+/** Whether a text is written backwards is a guess from the words around it, which a gate sees fewer of. */
+const GUESSED = 'reversed'
+
+test('what a scan of the whole text refuses in an exact form, a gate refuses', () => {
   let refused = 0
   fc.assert(
     fc.property(cutText, ([text]) => {
-      if (scanner.scan(text, 'in').decision.verdict.kind !== 'deny') return
+      const { decision, findings } = scanner.scan(text, 'in')
+      const isExact = findings.some(({ severity, via }) => severity === 'refuse' && !via.includes(GUESSED))
+      if (decision.verdict.kind !== 'deny' || !isExact) return
       refused++
       assert.equal(passed([text]).code, 'CONTENT_SECRET')
     }),
