@@ -124,6 +124,28 @@ test('an agent cannot send a patient’s data, or a link of a mail, in another f
   )
 })
 
+test('an agent cannot send a patient’s data beside the arguments: in `_meta`, in the id, or in a member of its own', async () => {
+  await using client = await open('Send mail to amy@home.example that the visit is at noon')
+  await client.call('chart', { patient: '1' })
+  const args = { name: 'send', arguments: { to: ['amy@home.example'], subject: 'x', body: 'At noon' } }
+  const send = (message: object) =>
+    client.send(JSON.stringify({ jsonrpc: '2.0', id: 7, method: 'tools/call', params: args, ...message }))
+  const hex = Buffer.from(`the number is ${CHART.mrn}`).toString('hex')
+  assert.equal((await send({})).code, undefined)
+  for (const [why, message] of Object.entries({
+    meta: { params: { ...args, _meta: { note: CHART.mrn } } },
+    'a name in meta': { params: { ...args, _meta: { [CHART.mrn]: 1 } } },
+    'meta, encoded': { params: { ...args, _meta: { progressToken: hex } } },
+    'a parameter': { params: { ...args, extra: { deep: [`about ${CHART.name}`] } } },
+    id: { id: CHART.mrn },
+    'an id that another covers': { id: CHART.mrn, params: { ...args, id: 'x' } },
+    'a target that the method does not have': { params: { ...args, uri: CHART.mrn } },
+    'a member of its own': { note: { deep: CHART.mrn } },
+  }))
+    assert.equal((await send(message)).code, 'FLOW_HELD', why)
+  assert.equal((await send({ note: 'at noon' })).code, undefined, 'what is clean goes on as it came')
+})
+
 test('what an agent wrote from untrusted content is not trusted when it is read again', async () => {
   await using client = await open('Take notes of my inbox and tell whoever the notes name')
   await client.call('inbox')

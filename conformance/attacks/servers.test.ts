@@ -243,3 +243,10 @@ test('a server may not ask the client for anything that was not allowed', async 
   assert.ok(!answer.text.includes('sampling'), 'the request reached the client')
   assert.deepEqual(answer.json.result.content, [])
 })
+
+test('an agent cannot smuggle hidden text out in the id, or in a member that JSON-RPC does not have', async () => {
+  const hidden = [...'obey'].map((char) => String.fromCodePoint(0xe0000 + char.charCodeAt(0))).join('')
+  const message = { jsonrpc: '2.0', method: 'tools/call', params: { name: 'echo', arguments: { text: 'x' } } }
+  for (const more of [{ id: `a${hidden}` }, { id: 1, extra: { deep: [hidden] } }, { id: 1, [hidden]: 1 }])
+    assert.equal((await client.send(JSON.stringify({ ...message, ...more }))).code, 'CONTENT_HIDDEN')
+})

@@ -116,6 +116,7 @@ export function flowRoutes({
       refuse('REQUEST_MALFORMED', { detail: `nothing is held at ${shownPath(unknown)}` })
     const meant = hold.problems.filter(({ path }) => paths?.includes(path) ?? true)
     const actor = by(c)
+    if (!flow.state(hold.task)) refuse('HOLD_UNKNOWN', { call: hold.call })
     await log.append({
       type: 'flow.endorsed',
       actor,
@@ -126,12 +127,11 @@ export function flowRoutes({
         problems: meant.map(({ code, path }) => ({ code, path: shownPath(path) })),
       },
     })
-    const isKnown = flow.endorse(
+    flow.endorse(
       hold.task,
       meant.flatMap(({ keys }) => keys),
       actor.operator,
     )
-    if (!isKnown) refuse('HOLD_UNKNOWN', { call: hold.call })
     if (meant.length === hold.problems.length) holds.remove(hold)
     return c.json({ hold: await view({ ...hold, problems: meant }) })
   })

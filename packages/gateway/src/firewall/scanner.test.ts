@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Json } from '../model/json.ts'
-import { knownValues } from './detectors/known-values.ts'
 import { createScanner } from './scanner.ts'
 
 const SECRET = 'sk-4f9c2e7a81d05b36'
@@ -65,15 +64,6 @@ test('an order to the model passes, and is told of, in whatever form it is writt
     assert.deepEqual(found?.via, via)
     assert.ok(!JSON.stringify(findings).includes('customer'))
   }
-})
-
-test('values of a task are looked for when they are handed over, and only then', () => {
-  const known = knownValues(new Map([['mrn of a result', 'MRN 0047-3381']]))
-  const message = { query: Buffer.from('about mrn 0047 3381').toString('base64') }
-  const found = (extra?: typeof known) =>
-    scanner.scan(message, 'out', extra && { known: extra }).findings.map(({ what }) => what)
-  assert.deepEqual(found(known), ['mrn of a result'])
-  assert.deepEqual(found(), [])
 })
 
 test('a secret in a form within a form is refused', () => {

@@ -34,10 +34,8 @@ export interface Scan {
   readonly findings: readonly Found[]
 }
 
-/** What else one message is looked through for, and what is done with what is found. */
+/** What is done with what is found. */
 export interface Looking {
-  /** Looks for values of this task, see `knownValues`. */
-  readonly known?: Detector
   /** What the operator wants done. */
   readonly handling?: Handling | undefined
 }
@@ -63,8 +61,7 @@ export function createScanner(options: { secrets: () => ReadonlyMap<string, stri
   const standing = detectors(options.secrets)
   return {
     treat: (text, how) => treat(text, standing, how),
-    scan(value, direction, { known, handling } = {}) {
-      const all = known ? [...standing, known] : standing
+    scan(value, direction, { handling } = {}) {
       const found = new Map<string, Found>()
       let hidden: Finding | undefined
       let refused: Finding | undefined
@@ -82,13 +79,13 @@ export function createScanner(options: { secrets: () => ReadonlyMap<string, stri
         if (finding.cleaned === undefined) refused ??= finding
         else hidden ??= finding
       }
-      for (const detector of all) detector.begin?.()
+      for (const detector of standing) detector.begin?.()
       const allowance = new Allowance()
       const isOwed = ({ name }: Detector): boolean => handling?.(name) !== undefined
       const visit = (text: string): boolean => {
         allowance.grow(text.length)
         at = text
-        look(text, all, allowance, report, isOwed)
+        look(text, standing, allowance, report, isOwed)
         return refused === undefined && blocked === undefined
       }
       eachString(value, visit, handling !== undefined)
@@ -104,7 +101,7 @@ export function createScanner(options: { secrets: () => ReadonlyMap<string, stri
       if (direction === 'out') return { decision: deny(why), findings }
       return {
         decision: { verdict: { kind: 'transform', note: hidden.what }, reasons: [why] },
-        clean: (text) => cleaned(text, all),
+        clean: (text) => cleaned(text, standing),
         toTreat,
         findings,
       }

@@ -205,3 +205,9 @@ test('an address cannot hide behind thousands of others', () => {
     'LAUNDERED body',
   ])
 })
+
+test('confidential data cannot hide behind more text than is looked through', () => {
+  const story = new Story('Mail amy@home.example').shows('chart/read', { mrn: 'MRN-4471-20' })
+  const args = { to: ['amy@home.example'], subject: 'x', body: `${'At noon. '.repeat(40_000)} MRN-4471-20` }
+  assert.deepEqual(story.problems('mail/send', args), ['CONFIDENTIAL body'])
+})

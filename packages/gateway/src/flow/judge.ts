@@ -33,6 +33,14 @@ export interface DecodedLeaf extends Leaf {
   readonly isGuess: boolean
 }
 
+/** What goes with the arguments. */
+interface Beside {
+  /** Other forms that can be read in all of it. */
+  readonly decoded?: readonly DecodedLeaf[]
+  /** Whatever else the server is sent. */
+  readonly beside?: JsonObject | undefined
+}
+
 /** One thing that a person has to decide about. */
 export interface Problem {
   readonly code: ProblemCode
@@ -66,7 +74,7 @@ export function judge(
   label: ToolLabel,
   args: JsonObject,
   provenance: Provenance,
-  decoded: readonly DecodedLeaf[] = [],
+  { decoded = [], beside = {} }: Beside = {},
 ): Judgement {
   const isEgress = label.effect === 'egress'
   const isRead = label.effect === 'read'
@@ -124,7 +132,11 @@ export function judge(
       if ((sink === 'content' || sink === 'topic') && !leaf.isGuess)
         problems.push(...laundered(leaf, label.tool, provenance))
     }
-    for (const { path, value } of leaks([...leaves, ...namesOf(args), ...decoded], recipients, provenance)) {
+    for (const { path, value } of leaks(
+      [...leaves, ...namesOf(args), ...leavesOf(beside), ...namesOf(beside), ...decoded],
+      recipients,
+      provenance,
+    )) {
       problems.push({
         code: 'CONFIDENTIAL',
         path,

@@ -228,11 +228,6 @@ export class Provenance {
     ]
   }
 
-  /** Confidential scalars, for detectors that look for them in any encoding. */
-  *confidentialKeys(): Iterable<CanonicalKey> {
-    for (const [key, origins] of this.#values) if (origins.some(isConfidential)) yield key
-  }
-
   record(type: string, id: string): FlowRecord | undefined {
     return this.#records.get(`${type}\n${id}`)
   }

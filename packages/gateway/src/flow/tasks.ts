@@ -24,6 +24,8 @@ export interface FlowCall {
   /** `server/name`. */
   readonly tool: string
   readonly args: JsonObject
+  /** What else goes to the server with it. */
+  readonly beside?: JsonObject | undefined
   /** Other forms that can be read in them. */
   readonly decoded: readonly DecodedLeaf[]
   /** A detector found something in it that reads like an attack. */
@@ -137,11 +139,11 @@ export class FlowTasks {
     if (text !== '') this.#changing(provenance, () => provenance.learnRequest(text))
   }
 
-  judge({ task, tool, args, decoded, isSuspect }: FlowCall): FlowVerdict {
+  judge({ task, tool, args, beside, decoded, isSuspect }: FlowCall): FlowVerdict {
     const provenance = this.#of(task)
     if (isSuspect) provenance.markHostile()
     const label = this.label(tool)
-    const judgement = judge(label, args, provenance, decoded)
+    const judgement = judge(label, args, provenance, { decoded, beside })
     const isEnforced = this.#settings().flow.mode === 'enforce'
     // Before it is made, so that what is read there meanwhile is worth no more.
     if (judgement.problems.length === 0 || !isEnforced) {
@@ -158,11 +160,8 @@ export class FlowTasks {
     if (isSuspect) provenance.markHostile()
   }
 
-  /** @returns false when nothing is known of the task */
-  endorse({ txn }: FlowTask, keys: readonly string[], by: string): boolean {
-    const provenance = this.#tasks.get(txn)
-    provenance?.endorse(keys, by)
-    return provenance !== undefined
+  endorse({ txn }: FlowTask, keys: readonly string[], by: string): void {
+    this.#tasks.get(txn)?.endorse(keys, by)
   }
 
   state({ txn }: FlowTask): FlowState | undefined {

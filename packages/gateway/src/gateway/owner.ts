@@ -95,7 +95,9 @@ export class Owner implements Authority {
     this.#r.flow.hear(words)
   }
 
+  /** @throws Refusal TASK_CLOSED when it ended meanwhile, so that nothing is kept of it any more */
   judge(call: FlowCall): FlowVerdict {
+    if (!this.#r.tasks.live(call.task.id)) refuse('TASK_CLOSED', { end: 'meanwhile' })
     return this.#r.flow.judge(call)
   }
 

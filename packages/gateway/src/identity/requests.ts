@@ -1,15 +1,15 @@
-import { decodeProtectedHeader, errors, importJWK, jwtVerify } from 'jose'
+import { decodeProtectedHeader } from 'jose'
 import { z } from 'zod'
 import type { FlowConfig } from '../config/flow-schema.ts'
 import { parseStrict } from '../lib/strict-json.ts'
 import { isObject } from '../model/json.ts'
 import { refuse } from '../model/refusal.ts'
 import type { KeySets } from './federation/index.ts'
+import { verifiedJwt } from './verified-jwt.ts'
 
 const MAX_JWS = 65_536
 /** With the skew still within what the replay window remembers at the least. */
 const MAX_LIFETIME_S = 120
-const SKEW_S = 30
 const TYPE = 'ostiary-request+jwt'
 const ALGS: readonly string[] = ['ES256', 'ES384', 'RS256', 'PS256', 'EdDSA', 'Ed25519']
 
@@ -69,9 +69,12 @@ export async function verifySignedRequest(input: Input): Promise<SignedRequest> 
   const isFor = signer.agents.includes('*') || signer.agents.includes(wanted.agentName)
   if (!isFor) invalid('its signer may not sign for this agent')
   const keys = await input.keySets.find(`request:${iss}`, { keys: signer.keys, use: 'sig' }, { kid, alg })
-  const claims = await verified(input, keys, alg)
-  if (claims.exp - claims.iat > MAX_LIFETIME_S || claims.iat > now / 1000 + SKEW_S)
-    invalid(`it must be good for at most ${MAX_LIFETIME_S} seconds, from now`)
+  const payload = await verifiedJwt(jws, keys, { alg, audience: input.issuer, typ: TYPE, now }, invalid)
+  const parsed = Claims.safeParse(payload)
+  if (!parsed.success) return invalid('a claim is missing or malformed')
+  const claims = parsed.data
+  if (claims.exp - claims.iat > MAX_LIFETIME_S)
+    invalid(`it must be good for at most ${MAX_LIFETIME_S} seconds`)
   const isMeant =
     claims.agent === wanted.agentName &&
     claims.template === wanted.template &&
@@ -95,36 +98,6 @@ function peek(jws: string): { alg: string; kid: string | undefined; iss: string 
   } catch {
     return invalid(`it is not a JWS of type ${TYPE}`)
   }
-}
-
-async function verified(
-  { jws, issuer, now }: Input,
-  keys: Awaited<ReturnType<KeySets['find']>>,
-  alg: string,
-): Promise<z.output<typeof Claims>> {
-  for (const jwk of keys) {
-    try {
-      const { payload } = await jwtVerify(jws, await importJWK(jwk, alg), {
-        algorithms: [alg],
-        audience: issuer,
-        typ: TYPE,
-        clockTolerance: SKEW_S,
-        currentDate: new Date(now),
-      })
-      const claims = Claims.safeParse(payload)
-      if (!claims.success) return invalid('a claim is missing or malformed')
-      if (Array.isArray(payload.aud) && payload.aud.length > 1) invalid('it is for other audiences too')
-      return claims.data
-    } catch (error) {
-      if (error instanceof errors.JWSSignatureVerificationFailed) continue
-      if (error instanceof errors.JWTExpired) invalid('it has expired')
-      if (error instanceof errors.JWTClaimValidationFailed)
-        invalid(`its \`${error.claim}\` is not what it must be`)
-      if (error instanceof errors.JOSEError || error instanceof TypeError) continue
-      throw error
-    }
-  }
-  return invalid('no key of its signer signed it')
 }
 
 function invalid(detail: string): never {

@@ -145,9 +145,9 @@ function evidence({ arguments: args = [], more, strict, problems = [] }: FlowDat
   ]
 }
 
-/** Values come from an agent: control characters are made visible, and long ones cut. */
+/** Values come from an agent: control characters are made visible. */
 const problemsOf = ({ problems }: HoldView): string[] =>
   problems.map(
     ({ path, detail, value }) =>
-      `  ${path || 'the call itself'}: ${detail}${value === undefined ? '' : `\n    ${JSON.stringify(value.length > 300 ? `${value.slice(0, 300)}…` : value)}`}`,
+      `  ${path || 'the call itself'}: ${detail}${value === undefined ? '' : `\n    ${JSON.stringify(value)}`}`,
   )

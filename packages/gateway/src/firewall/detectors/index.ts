@@ -7,7 +7,7 @@ import { personalData } from './personal-data.ts'
 import { secrets } from './secrets.ts'
 import { toolMarkup } from './tool-markup.ts'
 
-/** Every detector, in the order in which they look. Another, `known-values`, is made for each set of values. */
+/** Every detector, in the order in which they look. */
 export const detectors = (known: () => ReadonlyMap<string, string>): readonly Detector[] => [
   knownSecrets(known),
   hiddenText,

@@ -24,7 +24,7 @@ export function approveStage(authority: Authority): Stage<'action' | 'task' | 'f
         tool,
         problems: flow.problems
           .slice(0, MAX_HELD)
-          .map((problem) => ({ ...problem, value: problem.value?.slice(0, MAX_SHOWN) })),
+          .map((problem) => ({ ...problem, value: problem.value && shownValue(problem.value) })),
       })
       const shown = flowEvidence({ ...flow, problems: [first] }).problems as { path: string }[]
       return {
@@ -41,3 +41,9 @@ export function approveStage(authority: Authority): Stage<'action' | 'task' | 'f
     },
   }
 }
+
+/** A person must see that there is more than they see. */
+const shownValue = (value: string): string =>
+  value.length <= MAX_SHOWN
+    ? value
+    : `${value.slice(0, MAX_SHOWN / 2)} [… ${value.length - MAX_SHOWN} characters …] ${value.slice(-MAX_SHOWN / 2)}`

@@ -17,12 +17,14 @@ export function flowStage(authority: Authority): Stage<'action' | 'task' | 'outg
     name: 'flow',
     async run({ action, task, outgoing, isSuspect }, exchange) {
       const args = argumentsOf(action, outgoing as Json)
+      const beside = besideOf(action, outgoing as Json)
       const flow = await authority.judge({
         task: { id: task.id, txn: task.txn },
         call: exchange.id,
         tool: flowName(action),
         args,
-        decoded: decodedIn(args),
+        beside,
+        decoded: [...decodedIn(args), ...decodedIn(beside)],
         // What is asked of a model is full of orders to a model; where its words come from is told elsewhere.
         isSuspect: isSuspect && action.kind !== 'model',
       })
@@ -37,11 +39,28 @@ export const flowName = ({ server, kind, name, method }: Facts['action']): strin
 
 function argumentsOf({ kind, name, args, params }: Facts['action'], outgoing: Json): JsonObject {
   if (kind === 'resource') return { uri: name ?? '' }
-  if (kind === 'reply') return { reply: outgoing }
+  if (kind === 'reply')
+    return isObject(outgoing) ? { result: outgoing.result ?? null, error: outgoing.error ?? null } : {}
   // Answers to what the server asked go in beside the arguments; labels may speak of them under this name.
   const answers = isObject(params) ? params.inputResponses : undefined
   return { ...args, ...(answers === undefined ? {} : { inputResponses: answers }) }
 }
+
+/** Members of `params` that {@link argumentsOf} has, or that name a vetted tool or prompt. */
+function judgedMembers(kind: Facts['action']['kind']): readonly string[] {
+  if (kind === 'resource') return ['uri']
+  return ['arguments', 'inputResponses', ...(kind === 'tool' || kind === 'prompt' ? ['name'] : [])]
+}
+
+/** What else goes to the server, from the id to members of `params` that are no arguments. A model is given what it is asked, and no more. */
+function besideOf({ kind, params }: Facts['action'], outgoing: Json): JsonObject {
+  if (kind === 'model' || !isObject(outgoing)) return {}
+  const envelope = without(outgoing, kind === 'reply' ? ['result', 'error'] : ['params'])
+  return { envelope, params: isObject(params) ? without(params, judgedMembers(kind)) : (params ?? null) }
+}
+
+const without = (object: JsonObject, names: readonly string[]): JsonObject =>
+  Object.fromEntries(Object.entries(object).filter(([name]) => !names.includes(name)))
 
 /** What stands in the arguments in another form, so that nothing leaves because it was written in base64. */
 function decodedIn(args: JsonObject): DecodedLeaf[] {

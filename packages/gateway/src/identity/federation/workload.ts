@@ -1,4 +1,4 @@
-import { decodeProtectedHeader, errors, importJWK, jwtVerify } from 'jose'
+import { decodeProtectedHeader } from 'jose'
 import { durationMs } from '../../config/schema.ts'
 import type { TokenTrust, TrustConfig } from '../../config/trust-schema.ts'
 import { isCertificateTrust } from '../../config/trust-schema.ts'
@@ -6,11 +6,11 @@ import { parseStrict } from '../../lib/strict-json.ts'
 import type { JsonObject } from '../../model/json.ts'
 import { isObject } from '../../model/json.ts'
 import { refuse } from '../../model/refusal.ts'
+import { verifiedJwt } from '../verified-jwt.ts'
 import { matches } from './claim-rules.ts'
 import type { KeySets, Source } from './key-sets.ts'
 
 const MAX_TOKEN = 16_384
-const SKEW_S = 30
 const SVID_LIFETIME_MS = 24 * 60 * 60_000
 const ALGS: readonly string[] = ['ES256', 'ES384', 'RS256', 'PS256', 'EdDSA', 'Ed25519']
 /** Types that are other things than a workload's identity; none of them passes for one. */
@@ -131,33 +131,18 @@ const isSpiffeId = (sub: unknown, domain: string): boolean =>
 
 async function verified(input: Input, name: string, trust: TokenTrust, header: Header): Promise<JsonObject> {
   const keys = await input.keySets.find(name, sourceOf(trust), header)
-  const audience = trust.audience ?? input.issuer
-  for (const jwk of keys) {
-    try {
-      const key = await importJWK(jwk, header.alg)
-      const { payload } = await jwtVerify(input.assertion, key, {
-        algorithms: [header.alg],
-        audience,
-        ...('issuer' in trust ? { issuer: trust.issuer } : {}),
-        clockTolerance: SKEW_S,
-        currentDate: new Date(input.now),
-        requiredClaims: ['exp', 'sub', 'aud'],
-      })
-      // For others too, and it could be presented here by any of them (RFC 7523 section 3, audience restriction).
-      if (Array.isArray(payload.aud) && payload.aud.length > 1) invalid('it is for other audiences too')
-      if (typeof payload.iat === 'number' && payload.iat > input.now / 1000 + SKEW_S)
-        invalid('it is from the future')
-      return payload as JsonObject
-    } catch (error) {
-      if (error instanceof errors.JWSSignatureVerificationFailed) continue
-      if (error instanceof errors.JWTExpired) invalid('it has expired')
-      if (error instanceof errors.JWTClaimValidationFailed)
-        invalid(`its \`${error.claim}\` is not what it must be`)
-      if (error instanceof errors.JOSEError || error instanceof TypeError) continue
-      throw error
-    }
-  }
-  return invalid('no key of its issuer signed it')
+  return verifiedJwt(
+    input.assertion,
+    keys,
+    {
+      alg: header.alg,
+      audience: trust.audience ?? input.issuer,
+      ...('issuer' in trust ? { issuer: trust.issuer } : {}),
+      now: input.now,
+      requiredClaims: ['exp', 'sub', 'aud'],
+    },
+    invalid,
+  )
 }
 
 const sourceOf = (trust: TokenTrust): Source =>

@@ -3,6 +3,7 @@ import { presentedHash } from '../../../identity/authenticate.ts'
 import { certificateOf } from '../../../lib/client-certificate.ts'
 import { newId } from '../../../lib/id.ts'
 import type { Action, Era } from '../../../model/action.ts'
+import type { JsonObject } from '../../../model/json.ts'
 import type { Principal } from '../../../model/principal.ts'
 import type { Reason } from '../../../model/reasons.ts'
 import { reason } from '../../../model/reasons.ts'
@@ -285,11 +286,12 @@ export function bodilessMethod(req: IncomingMessage): 'GET' | 'DELETE' {
   return refuse('HTTP_METHOD_REFUSED', { method: String(method).slice(0, 20) })
 }
 
-/** The parts of a message that carry content; the envelope is the gateway's own business. */
-function outgoingOf({ message }: Received): unknown {
-  return message.type === 'response'
-    ? [message.result ?? null, message.error ?? null]
-    : (message.params ?? null)
+/** Everything in a message that its author chose, its id too. */
+function outgoingOf({ message, extra }: Received): JsonObject {
+  if (message.type === 'response')
+    return { ...extra, id: message.id ?? null, result: message.result ?? null, error: message.error ?? null }
+  const { params = null } = message
+  return message.type === 'request' ? { ...extra, id: message.id, params } : { ...extra, params }
 }
 
 /** Asks for the rest of the answer to a call whose stream the server closed. */

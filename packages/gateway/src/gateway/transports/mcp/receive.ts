@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { parseStrict } from '../../../lib/strict-json.ts'
 import type { Action, Era } from '../../../model/action.ts'
+import type { JsonObject } from '../../../model/json.ts'
 import { isObject } from '../../../model/json.ts'
 import type { Reason } from '../../../model/reasons.ts'
 import { refuse } from '../../../model/refusal.ts'
@@ -15,6 +16,8 @@ import { CLIENT_METHODS, LEGACY_VERSIONS, MODERN_VERSIONS } from './methods.ts'
 export interface Received {
   readonly text: string
   readonly message: Message
+  /** Members that JSON-RPC does not have. They are forwarded, so they are inspected too. */
+  readonly extra: JsonObject
   readonly era: Era
   /** Undefined when the method is not one that is forwarded in this era. */
   readonly row: MethodRow | undefined
@@ -22,6 +25,9 @@ export interface Received {
   /** What is wrong with the modern headers or envelope. */
   readonly mismatch: Reason | undefined
 }
+
+/** JSON-RPC 2.0 sections 4 and 5. */
+const MEMBERS: ReadonlySet<string> = new Set(['jsonrpc', 'id', 'method', 'params', 'result', 'error'])
 
 /** RFC 9530 digest of a body, as a DPoP proof's `content_digest` must state it. */
 export const contentDigest = (body: Uint8Array): string => `sha-256=:${hash('sha256', body, 'base64')}:`
@@ -52,6 +58,7 @@ export function receive(body: Buffer, headers: IncomingHttpHeaders, server: stri
   return {
     text,
     message,
+    extra: Object.fromEntries(Object.entries(value as JsonObject).filter(([name]) => !MEMBERS.has(name))),
     era,
     row,
     mismatch: era === 'modern' ? checkModernHeaders(headers, message) : undefined,
