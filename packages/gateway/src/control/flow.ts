@@ -10,6 +10,7 @@ import { proposeLabels } from '../flow/propose.ts'
 import type { FlowTasks } from '../flow/tasks.ts'
 import type { Tasks } from '../grants/tasks.ts'
 import type { Agents } from '../identity/agents.ts'
+import { permitted } from '../identity/operators/roles.ts'
 import { reason } from '../model/reasons.ts'
 import { Refusal, refuse } from '../model/refusal.ts'
 import type { Registry } from '../registry/tools.ts'
@@ -88,7 +89,9 @@ export function flowRoutes({
 
   app.get('/flow/calls/:call', async (c) => {
     const call = c.req.param('call').slice(0, 40)
-    const held = holds.find(call)
+    // Whoever may read the log sees what it says; values of the call are for those who decide.
+    const { roles, method } = c.get('session')
+    const held = method === 'socket' || permitted(roles, 'approve') ? holds.find(call) : undefined
     const entries = await findCall(log, call)
     if (entries.length === 0 && !held)
       throw new Refusal(reason('CALL_UNKNOWN', { call: call.replace(/[^\w]/g, '') }))

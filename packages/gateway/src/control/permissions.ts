@@ -12,7 +12,8 @@ const RULES: readonly Rule[] = [
   ['GET', /^\/flow\/proposals\/[^/]+$/, 'read'],
   ['POST', /^\/policy\/explain$/, 'read'],
   // What waits shows values of the call, so it is for those who decide.
-  ['GET', /^\/flow\/(holds|calls\/[^/]+)$/, 'approve'],
+  ['GET', /^\/flow\/holds$/, 'approve'],
+  ['GET', /^\/flow\/calls\/[^/]+$/, 'approve', 'audit'],
   ['POST', /^\/flow\/holds\/[^/]+\/endorse$/, 'approve'],
   ['POST', /^\/agents\/[^/]+\/(revoke|resume|bearer)$/, 'secure'],
   ['POST', /^\/instances\/[^/]+\/revoke$/, 'secure'],
