@@ -110,3 +110,12 @@ test('hostile texts cost no more than others', () => {
   for (const piece of ['a', 'a.', 'a@', '1 ', '12-', 'www.', 'http://', 'de89', '2024-01-', 'jan ', 'a-a.'])
     entitiesIn(piece.repeat(50_000))
 })
+
+test('text reads the same whatever is around it, and however much of it', () => {
+  assert.equal(plain(` "'Ann Lee'" \t`), 'ann lee')
+  assert.equal(plain('Ann\n\u00a0 Lee'), 'ann lee')
+  assert.equal(plain('\uff21nn'), 'ann')
+  // Each of these took minutes when the end of a run was looked for from each of its characters.
+  for (const run of ['"'.repeat(300_000), '«'.repeat(300_000), ' "'.repeat(150_000)])
+    assert.equal(plain(`a${run}b`).length, run.length + 2)
+})

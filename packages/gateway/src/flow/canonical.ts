@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { trim } from '../lib/trim.ts'
 
 /** One way in which two spellings mean the same value, e.g. `email:a@b.example`. Equal keys, equal values. */
 export type CanonicalKey = string
@@ -22,14 +23,17 @@ const ISO_DATE =
 const MAX_KEPT = 200
 const INVISIBLE = /[\u200b-\u200f\u2060-\u2064\ufeff\u00ad]/
 
+/** In all of it nothing has another form. */
+const IS_ASCII = /^[\x00-\x7f]*$/
+const EDGES: ReadonlySet<string> = new Set(' "\'`“”‘’«»')
+
 /** Text as everybody would read it: compatibility forms, case, spaces and quotes around it do not matter (Unicode NFKC, UAX 15). */
 export function plain(text: string): string {
-  return text
-    .normalize('NFKC')
-    .replace(/[\u200b-\u200f\u2060-\u2064\ufeff\u00ad]/g, '')
-    .toLowerCase()
-    .replace(/\s+/g, ' ')
-    .replace(/^[\s"'`“”‘’«»]+|[\s"'`“”‘’«»]+$/g, '')
+  const shown = IS_ASCII.test(text)
+    ? text
+    : text.normalize('NFKC').replace(/[\u200b-\u200f\u2060-\u2064\ufeff\u00ad]/g, '')
+  const lower = shown.toLowerCase()
+  return trim(/\s\s|[^\S ]/.test(lower) ? lower.replace(/\s+/g, ' ') : lower, EDGES)
 }
 
 /** Every key of a scalar: always its text, and what it is when it looks like one of the kinds. */

@@ -18,7 +18,7 @@ const WORDS = /[\p{L}\p{N}\p{M}]+/gu
 export type Recipient = readonly CanonicalKey[]
 
 /** Of all texts of a call together: looking takes about a microsecond for each, and everybody waits meanwhile. */
-const MAX_CHARS = 262_144
+const MAX_CHARS = 131_072
 /** More of them in one text are one finding: the text. */
 const MAX_IN_TEXT = 5
 
@@ -61,12 +61,13 @@ function* confidentialIn(
   for (const entity of entitiesIn(text)) if (entity.kind !== 'date') yield* seen(entity.text, entity.keys)
   const shown = plain(text)
   const words = [...shown.matchAll(WORDS)]
+  const bare = words.map(([word]) => unmarked(word))
   for (let at = 0; at < words.length; at++) {
     const start = words[at]?.index as number
     let joined = ''
     for (let n = 1; at + n <= words.length && (n <= MAX_WORDS || joined.length < MAX_SPACED); n++) {
       const last = words[at + n - 1] as RegExpExecArray
-      joined += unmarked(last[0])
+      joined += bare[at + n - 1]
       if (joined.length < MIN_LENGTH) continue
       const candidate = shown.slice(start, last.index + last[0].length)
       yield* seen(candidate, [`joined:${joined}`, `text:${candidate}`])

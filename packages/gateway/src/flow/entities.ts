@@ -1,3 +1,4 @@
+import { trimEnd } from '../lib/trim.ts'
 import type { CanonicalKey } from './canonical.ts'
 import { keysOf, plain } from './canonical.ts'
 
@@ -24,6 +25,9 @@ const LONG_NUMBER = /(?<![\w.])\d(?:[ -]?\d){7,18}(?![\w])/g
 const PHONE = /(?<![\w])\+\d(?:[ ().-]{0,2}\d){6,14}(?!\w)/g
 const ISO = /(?<!\d)\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?)?(?!\d)/g
 
+/** At the end of a link they belong to the sentence. */
+const STOPS: ReadonlySet<string> = new Set('.,;:!?')
+
 const MONTHS = 'january february march april may june july august september october november december'.split(
   ' ',
 )
@@ -35,8 +39,16 @@ const DAY_FIRST = new RegExp(
   'gi',
 )
 
+/** Rules and records ask about one text in a row. */
+let last: { readonly text: string; readonly found: readonly Entity[] } = { text: '', found: [] }
+
 /** Everything in a text that names somebody, something or some time outside it. Linear in the text. */
 export function entitiesIn(text: string): readonly Entity[] {
+  if (last.text !== text) last = { text, found: findEntities(text) }
+  return last.found
+}
+
+function findEntities(text: string): readonly Entity[] {
   const found: Entity[] = []
   const normal = text.normalize('NFKC').replace(/[\u200b-\u200f\u2060-\u2064\ufeff\u00ad]/g, '')
   const known = new Set<string>()
@@ -48,13 +60,13 @@ export function entitiesIn(text: string): readonly Entity[] {
   for (const matched of emailsIn(normal)) add('email', matched, only(matched, 'email:'))
   if (/:\/\/|www\./i.test(normal)) {
     for (const [matched] of normal.matchAll(LINK)) {
-      const link = matched.replace(/[.,;:!?]+$/, '')
+      const link = trimEnd(matched, STOPS)
       add('url', link, only(link, 'url:'))
     }
   }
   if (/\w\.[a-z]/i.test(normal)) {
     for (const [matched] of normal.matchAll(HOST)) {
-      const link = matched.replace(/[.,;:!?]+$/, '')
+      const link = trimEnd(matched, STOPS)
       add('url', link, only(`https://${link}`, 'url:'))
     }
   }
@@ -109,14 +121,17 @@ function dayKeys(
 }
 
 const WORD = /[\p{L}\p{N}]/u
+/** Nobody says as much of one value. */
+const MAX_SAID = 500
 
 /** Whether a text says a value in so many words: as it is, not as part of a longer word or number. */
 export const says = (plainText: string, value: string): boolean => !placesOf(plainText, value).next().done
 
 /** Where a text says a value. */
 export function* placesOf(plainText: string, value: string): Generator<number> {
+  if (value.length > MAX_SAID) return
   const wanted = plain(value)
-  if (wanted.length < 2 || wanted.length > 500 || !WORD.test(wanted)) return
+  if (wanted.length < 2 || wanted.length > MAX_SAID || !WORD.test(wanted)) return
   for (let at = plainText.indexOf(wanted); at !== -1; at = plainText.indexOf(wanted, at + 1)) {
     const before = plainText[at - 1] ?? ' '
     const after = plainText[at + wanted.length] ?? ' '

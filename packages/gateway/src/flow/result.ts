@@ -55,7 +55,7 @@ export function readDocument(text: string): Json {
   } catch {
     // A server's own notation, read below.
   }
-  if (!/^(?:\s*- |\s*[\w-]+:(?:\s|$)|\{)/m.test(text)) return text
+  if (!LOOKS_WRITTEN.test(text)) return text
   if (STACKED.test(text)) return text
   try {
     const read = parseDocument(text, { schema: 'failsafe', uniqueKeys: false, prettyErrors: false })
@@ -66,6 +66,9 @@ export function readDocument(text: string): Json {
     return text
   }
 }
+
+/** A line that YAML begins with. Bounded, and no line runs into the next: otherwise empty lines take time with the square of their number. */
+const LOOKS_WRITTEN = /^(?:[ \t]{0,200}- |[ \t]{0,200}[\w-]{1,200}:(?:\s|$)|\{)/m
 
 /** Properties of nothing, one after the other; reading them takes time that grows with the square of their number. */
 const STACKED = /(?:[&!][^\s&!]{0,100}\s{1,100}){4}/
