@@ -5,8 +5,6 @@ import { getRequestListener } from '@hono/node-server'
 import { Hono } from 'hono'
 import type { Logger } from 'pino'
 import { Committer } from './audit/commitment.ts'
-import { AuditLog } from './audit/log.ts'
-import { logName } from './audit/log-name.ts'
 import type { Loaded } from './config/load.ts'
 import { durationMs } from './config/schema.ts'
 import { waitingForStart } from './config/start-only.ts'
@@ -30,6 +28,7 @@ import { front } from './gateway/front.ts'
 import { hostGuard } from './gateway/guard.ts'
 import { honoRoute } from './gateway/hono-route.ts'
 import { addressOf, closeNow, closeServer, freePort, listen } from './gateway/listen.ts'
+import { LogKeeping } from './gateway/log-keeping.ts'
 import { openStore } from './gateway/open-store.ts'
 import { Owner } from './gateway/owner.ts'
 import { peopleOf } from './gateway/people.ts'
@@ -90,16 +89,8 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     else logger.error({ err: error }, 'a request failed on our side')
   }
 
-  const log = await AuditLog.open({
-    dir: dataDir,
-    origin: logName(dataDir),
-    clock,
-    queueLimit: loaded.config.limits.queue,
-    onHealth: onChange((problem) =>
-      problem ? logger.error(problem) : logger.warn('the log can be written again'),
-    ),
-  })
-  stack.defer(() => log.close())
+  const keeping = stack.use(await LogKeeping.open({ loaded, clock, logger }))
+  const { log } = keeping
   const { store, bus } = await openStore(loaded, stack)
   const fleet = new Fleet({
     size: loaded.config.workers,
@@ -178,7 +169,11 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
   if (isFleet) await listenPrivately(server, ownerSocket)
   stack.defer(() => closeServer(server, plane.inFlight))
   const issuer = loaded.config.listen.url?.replace(/\/$/, '') ?? address
-  const owner = new Owner({ ...rooms, committer: new Committer(join(dataDir, 'keys', 'commitment.key')) })
+  const owner = new Owner({
+    ...rooms,
+    committer: new Committer(join(dataDir, 'keys', 'commitment.key')),
+    whyRefuse: () => keeping.whyRefuse(),
+  })
   const sealKey = privateKey(join(dataDir, 'keys', 'sessions.key'))
   const mcp = plane.route({
     issuer,
@@ -443,15 +438,6 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
 
 const hostOf = ({ config }: Loaded): string =>
   config.listen.url ? new URL(config.listen.url).hostname : config.listen.host
-
-/** Passes a value on when it is another than the one before. */
-function onChange<T>(tell: (value: T) => void): (value: T) => void {
-  let last: T | undefined
-  return (value) => {
-    if (value !== last) tell(value)
-    last = value
-  }
-}
 
 /** Whatever a credential can be for. */
 const upstreamsOf = ({ config }: Loaded): string[] => [

@@ -69,6 +69,7 @@ export class AuditLog implements Recorder {
   #publishing: Promise<void> | undefined
   #closed = false
   #healthy = true
+  readonly #followers = new Set<() => void>()
 
   private constructor(options: LogOptions) {
     this.#options = options
@@ -153,8 +154,15 @@ export class AuditLog implements Recorder {
         this.#tail.push({ hash, entry: waiting.bytes })
         waiting.resolve({ index: this.#size++, leaf: Buffer.from(hash).toString('base64') })
       }
+      for (const follower of this.#followers) follower()
     }
     this.#flushing = undefined
+  }
+
+  /** Tells, synchronously and after they are durable, that entries came. What follows the log reads them in its own time. */
+  onAppended(follower: () => void): Disposable {
+    this.#followers.add(follower)
+    return { [Symbol.dispose]: () => void this.#followers.delete(follower) }
   }
 
   /** Brings everything durable into tiles and signs a checkpoint over it. */

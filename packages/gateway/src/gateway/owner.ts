@@ -36,6 +36,8 @@ interface Owned {
   readonly flow: FlowTasks
   readonly holds: Holds
   readonly contents: SealedContents
+  /** Why nothing may be admitted although the log can be written. */
+  whyRefuse(): Reason | undefined
 }
 
 /** The authority in its own process: answers from memory, and is where races are decided. */
@@ -116,6 +118,8 @@ export class Owner implements Authority {
   async admit(a: Admission): Promise<LogPosition | Reason> {
     const { replay, locks, tasks, tokens, budgets, clock, log, bus, committer } = this.#r
     if (!bus.alive()) return reason('LOCKS_STALE')
+    const refusal = this.#r.whyRefuse()
+    if (refusal) return refusal
     const now = clock.now()
     if (a.replayKey !== undefined && !replay.use(a.replayKey)) return reason('PROOF_REPLAYED')
     const lock = locks.view.stops(a.subject)
