@@ -17,6 +17,14 @@ export type { VerifierKey } from './note.ts'
 export { formatVkey, keyId, openNote, parseVkey } from './note.ts'
 export type { Receipt, ReceiptCheck } from './receipt.ts'
 export { formatReceipt, parseReceipt, verifyReceipt } from './receipt.ts'
-export { entriesPath, parseEntries, partialWidth, TILE_WIDTH, tilePath } from './tiles.ts'
+export {
+  bodiesPath,
+  entriesPath,
+  parseBodies,
+  parseEntries,
+  partialWidth,
+  TILE_WIDTH,
+  tilePath,
+} from './tiles.ts'
 export type { LogProblem, LogReport, ReadFile } from './verify-log.ts'
 export { verifyLog } from './verify-log.ts'

@@ -18,6 +18,10 @@ export const tilePath = (level: number, index: number, width: number = TILE_WIDT
 export const entriesPath = (index: number, width: number = TILE_WIDTH): string =>
   `tile/entries/${groups(index)}${suffix(width)}`
 
+/** Path of the sealed bodies that belong to the entries of one bundle; there is none where no entry has a body. Ostiary’s own, beside the tiles. */
+export const bodiesPath = (index: number, width: number = TILE_WIDTH): string =>
+  `body/${groups(index)}${suffix(width)}`
+
 /** Widths of the last tile of each level for a tree of `size` leaves; 0 where a level has none. */
 export function partialWidth(level: number, size: number): number {
   return Math.floor(size / TILE_WIDTH ** level) % TILE_WIDTH
@@ -36,4 +40,23 @@ export function parseEntries(bundle: Uint8Array): Uint8Array[] | undefined {
     at += length
   }
   return entries
+}
+
+/**
+ * Bodies of a bundle's entries, in order: each with a big-endian 32-bit length before it, 0 where an entry has none.
+ * Undefined when the file is malformed.
+ */
+export function parseBodies(file: Uint8Array): (Uint8Array | undefined)[] | undefined {
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
+  const bodies: (Uint8Array | undefined)[] = []
+  let at = 0
+  while (at < file.length) {
+    if (at + 4 > file.length) return undefined
+    const length = view.getUint32(at)
+    at += 4
+    if (length > file.length - at) return undefined
+    bodies.push(length === 0 ? undefined : file.subarray(at, at + length))
+    at += length
+  }
+  return bodies
 }

@@ -384,6 +384,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
       rooms.codes.sweep(),
       rooms.secrets.sweep(),
       rooms.signingKeys.upkeep(SIGNING_KEY_MS),
+      rooms.applyRetention(),
     ]).catch(onBug)
   }
   // Also at the start: a gateway that is started anew every day would otherwise do it too seldom, or never.

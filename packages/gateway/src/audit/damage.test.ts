@@ -72,15 +72,19 @@ test('a group damaged at any byte before the last one stops the log with its nam
 })
 
 test('journal groups: damaged lengths, sums and tails are never taken for entries', () => {
-  const entries = [Buffer.from('one'), Buffer.alloc(300, 7)]
-  const group = frame(entries)
-  const whole = Buffer.concat([group, frame([Buffer.from('x')])])
-  assert.deepEqual(readFrames(whole).entries.map(String), [...entries, 'x'].map(String))
-  assert.deepEqual(readFrames(Buffer.alloc(64)), { entries: [], end: 0 })
+  const appended = [
+    { entry: Buffer.from('one'), body: undefined },
+    { entry: Buffer.alloc(300, 7), body: Buffer.from('sealed') },
+  ]
+  const group = frame(appended)
+  const last = { entry: Buffer.from('x'), body: undefined }
+  const whole = Buffer.concat([group, frame([last])])
+  assert.deepEqual(readFrames(whole).appended, [...appended, last])
+  assert.deepEqual(readFrames(Buffer.alloc(64)), { appended: [], end: 0 })
   for (let at = 0; at < group.length; at++) {
     const bytes = Buffer.from(whole)
     bytes[at] = (bytes[at] as number) ^ 1
-    assert.deepEqual(readFrames(bytes), { entries: [], end: 0 })
+    assert.deepEqual(readFrames(bytes), { appended: [], end: 0 })
     assert.equal(hasFrameAfter(bytes, 0), true, `byte ${at}`)
   }
   assert.equal(hasFrameAfter(whole, whole.length), false)
@@ -89,7 +93,7 @@ test('journal groups: damaged lengths, sums and tails are never taken for entrie
   const header = Buffer.alloc(8)
   header.writeUInt32BE(body.length, 0)
   header.writeUInt32BE(crc32(body), 4)
-  assert.deepEqual(readFrames(Buffer.concat([header, body])), { entries: [], end: 0 })
+  assert.deepEqual(readFrames(Buffer.concat([header, body])), { appended: [], end: 0 })
 })
 
 const flip = (bytes: Buffer, at: number): Buffer => {

@@ -1,7 +1,13 @@
 import { crc32 } from 'node:zlib'
-import { parseEntries } from '@ostiary/evidence'
 
 const HEADER = 8
+const LENGTHS = 6
+
+/** What one append makes durable: the entry that is hashed into the tree, and the sealed body that travels beside it. */
+export interface Appended {
+  readonly entry: Uint8Array
+  readonly body: Uint8Array | undefined
+}
 
 /** Entries as a tlog-tiles bundle: each behind its 16-bit length. */
 export function bundle(entries: readonly Uint8Array[]): Buffer {
@@ -15,39 +21,74 @@ export function bundle(entries: readonly Uint8Array[]): Buffer {
   return out
 }
 
+/** The bodies of a bundle's entries: each behind its 32-bit length, 0 where there is none. */
+export function bodiesFile(bodies: readonly (Uint8Array | undefined)[]): Buffer {
+  const out = Buffer.allocUnsafe(bodies.reduce((size, body) => size + 4 + (body?.length ?? 0), 0))
+  let at = 0
+  for (const body of bodies) {
+    out.writeUInt32BE(body?.length ?? 0, at)
+    if (body) out.set(body, at + 4)
+    at += 4 + (body?.length ?? 0)
+  }
+  return out
+}
+
 /**
- * One group commit in the journal: 32-bit length, CRC-32, bundle. A group counts whole or not at all, because a crash of the host may
- * leave any part of an unfinished write.
+ * One group commit in the journal: 32-bit length, CRC-32, then for each append the lengths of entry (16 bit) and body (32 bit) and the two
+ * themselves. A group counts whole or not at all, because a crash of the host may leave any part of an unfinished write.
  */
-export function frame(entries: readonly Uint8Array[]): Buffer {
-  const body = bundle(entries)
-  const header = Buffer.allocUnsafe(HEADER)
-  header.writeUInt32BE(body.length, 0)
-  header.writeUInt32BE(crc32(body), 4)
-  return Buffer.concat([header, body])
+export function frame(group: readonly Appended[]): Buffer {
+  const size = group.reduce((sum, { entry, body }) => sum + LENGTHS + entry.length + (body?.length ?? 0), 0)
+  const out = Buffer.allocUnsafe(HEADER + size)
+  let at = HEADER
+  for (const { entry, body } of group) {
+    out.writeUInt16BE(entry.length, at)
+    out.writeUInt32BE(body?.length ?? 0, at + 2)
+    out.set(entry, at + LENGTHS)
+    if (body) out.set(body, at + LENGTHS + entry.length)
+    at += LENGTHS + entry.length + (body?.length ?? 0)
+  }
+  out.writeUInt32BE(size, 0)
+  out.writeUInt32BE(crc32(out.subarray(HEADER)), 4)
+  return out
 }
 
 /** The whole groups at the beginning of a segment, and where the first thing that is none begins. */
-export function readFrames(segment: Buffer): { entries: Uint8Array[]; end: number } {
-  const entries: Uint8Array[] = []
+export function readFrames(segment: Buffer): { appended: Appended[]; end: number } {
+  const appended: Appended[] = []
   let at = 0
   for (let group = groupAt(segment, at); group; group = groupAt(segment, at)) {
-    entries.push(...group.entries)
+    appended.push(...group.appended)
     at = group.end
   }
-  return { entries, end: at }
+  return { appended, end: at }
 }
 
-/** The entries of the whole group that begins exactly here. */
-function groupAt(segment: Buffer, at: number): { entries: Uint8Array[]; end: number } | undefined {
+/** The appends of the whole group that begins exactly here. */
+function groupAt(segment: Buffer, at: number): { appended: Appended[]; end: number } | undefined {
   if (at + HEADER > segment.length) return undefined
   const length = segment.readUInt32BE(at)
   const end = at + HEADER + length
   if (length === 0 || end > segment.length) return undefined
-  const body = segment.subarray(at + HEADER, end)
+  const content = segment.subarray(at + HEADER, end)
   // The lengths are checked first: they cost less than the sum where a search tries many places.
-  const entries = parseEntries(body)
-  return entries && crc32(body) === segment.readUInt32BE(at + 4) ? { entries, end } : undefined
+  const appended = parseGroup(content)
+  return appended && crc32(content) === segment.readUInt32BE(at + 4) ? { appended, end } : undefined
+}
+
+function parseGroup(content: Buffer): Appended[] | undefined {
+  const appended: Appended[] = []
+  let at = 0
+  while (at < content.length) {
+    if (at + LENGTHS > content.length) return undefined
+    const entryEnd = at + LENGTHS + content.readUInt16BE(at)
+    const end = entryEnd + content.readUInt32BE(at + 2)
+    if (end > content.length) return undefined
+    const body = end === entryEnd ? undefined : content.subarray(entryEnd, end)
+    appended.push({ entry: content.subarray(at + LENGTHS, entryEnd), body })
+    at = end
+  }
+  return appended
 }
 
 /**

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Files, JournalFile } from './files.ts'
+import type { Appended } from './frames.ts'
 import { frame, hasFrameAfter, readFrames } from './frames.ts'
 
 const SEGMENT_BYTES = 16 * 1024 * 1024
@@ -21,17 +22,17 @@ export class Journal {
   }
 
   /**
-   * Entries from index `from` on, in order, as a crash left them.
+   * What was appended from index `from` on, in order, as a crash left it.
    * @throws LogDamaged when an entry in the middle is damaged
    */
-  async recover(from: number): Promise<Uint8Array[]> {
-    const entries: Uint8Array[] = []
+  async recover(from: number): Promise<Appended[]> {
+    const recovered: Appended[] = []
     const names = await this.#segments()
     for (const [n, name] of names.entries()) {
       const first = firstIndex(name)
       const path = join(this.#dir, name)
       const segment = (await this.#files.read(path)) as Buffer
-      const { entries: found, end } = readFrames(segment)
+      const { appended: found, end } = readFrames(segment)
       if (hasFrameAfter(segment, end)) {
         throw new LogDamaged(
           `The journal ${path} is damaged at byte ${end} (entry ${first + found.length}). Keep the folder as evidence and restore it from a backup or mirror.`,
@@ -40,27 +41,27 @@ export class Journal {
       // Where a later segment begins, the entries of this one were given up by a failed write.
       const next = names[n + 1]
       const givenUp = next === undefined ? Number.POSITIVE_INFINITY : firstIndex(next)
-      for (const [i, entry] of found.entries()) {
+      for (const [i, each] of found.entries()) {
         const index = first + i
         if (index < from) continue
         if (index >= givenUp) break
-        if (index !== from + entries.length) {
+        if (index !== from + recovered.length) {
           throw new LogDamaged(
-            `The journal in ${this.#dir} lacks entry ${from + entries.length}. Keep the folder as evidence and restore it.`,
+            `The journal in ${this.#dir} lacks entry ${from + recovered.length}. Keep the folder as evidence and restore it.`,
           )
         }
-        entries.push(entry)
+        recovered.push(each)
       }
     }
-    return entries
+    return recovered
   }
 
   /**
-   * Writes the entries and waits until they are durable. `next` is the index of the first of them.
+   * Writes a group and waits until it is durable. `next` is the index of its first entry.
    * When it rejects, none of them counts: the segment is given up, and the next append begins a new one.
    */
-  async append(entries: readonly Uint8Array[], next: number): Promise<void> {
-    const data = frame(entries)
+  async append(group: readonly Appended[], next: number): Promise<void> {
+    const data = frame(group)
     if (this.#open && this.#open.position + data.length > SEGMENT_BYTES) await this.#close()
     this.#open ??= await this.#start(next, Math.max(SEGMENT_BYTES, data.length))
     const { file, position } = this.#open

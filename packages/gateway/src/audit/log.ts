@@ -2,15 +2,16 @@ import { join } from 'node:path'
 import { formatReceipt, inclusionProof, leafHash, openCheckpoint, parseVkey } from '@ostiary/evidence'
 import { equalBytes } from '../lib/bytes.ts'
 import type { Clock } from '../lib/clock.ts'
-import type { LogEvent, LogPosition, Recorder } from '../model/evidence.ts'
+import type { LogPosition } from '../model/evidence.ts'
 import { AuditUnavailable } from '../model/evidence.ts'
 import type { Signer } from './checkpoint-signer.ts'
 import { fileSigner } from './checkpoint-signer.ts'
-import type { LogEntry } from './entry.ts'
+import type { LeafEvent, LogEntry } from './entry.ts'
 import { decodeEntry, encodeEntry } from './entry.ts'
 import type { Files } from './files.ts'
 import { diskFiles } from './files.ts'
 import { Journal, LogDamaged } from './journal.ts'
+import type { Leaf } from './tree.ts'
 import { Tree } from './tree.ts'
 
 export interface LogOptions {
@@ -28,6 +29,9 @@ export interface LogOptions {
   readonly onHealth?: (problem: string | undefined) => void
 }
 
+/** Bytes that may wait for the disk, bodies included. */
+const MAX_QUEUED_BYTES = 64 * 1024 * 1024
+
 /** Too many entries wait for the disk. */
 export class QueueFull extends AuditUnavailable {
   override name = 'QueueFull'
@@ -41,7 +45,8 @@ export interface StoredEntry {
 }
 
 interface Waiting {
-  readonly bytes: Buffer
+  readonly entry: Buffer
+  readonly body: Uint8Array | undefined
   resolve(position: LogPosition): void
   reject(error: Error): void
 }
@@ -50,7 +55,7 @@ interface Waiting {
  * The transparency log. `append` is durable in the journal (group commit, one flush in flight); tiles and the signed checkpoint follow
  * and never run ahead of what is durable.
  */
-export class AuditLog implements Recorder {
+export class AuditLog {
   readonly #options: LogOptions
   readonly #journal: Journal
   readonly #tree: Tree
@@ -59,9 +64,10 @@ export class AuditLog implements Recorder {
   readonly #logDir: string
   readonly #timer: NodeJS.Timeout
   #queue: Waiting[] = []
+  #queuedBytes = 0
   #flushing: Promise<void> | undefined
   /** Durable in the journal, not yet in tiles. */
-  #tail: { hash: Uint8Array; entry: Uint8Array }[] = []
+  #tail: Leaf[] = []
   #size = 0
   #checkpoint = ''
   /** Entries the checkpoint covers. The tree may be ahead of it for a moment. */
@@ -118,14 +124,20 @@ export class AuditLog implements Recorder {
     return this.#checkpoint
   }
 
-  async append(event: LogEvent): Promise<LogPosition> {
+  /** @param body sealed; it is made durable with the entry, which names its digest */
+  async append(event: LeafEvent, body?: Uint8Array): Promise<LogPosition> {
     if (this.#closed) throw new AuditUnavailable('the log is closed')
-    if (this.#queue.length >= (this.#options.queueLimit ?? 4096)) {
+    const entry = encodeEntry(event, this.#options.clock.now())
+    const bytes = entry.length + (body?.length ?? 0)
+    if (
+      this.#queue.length >= (this.#options.queueLimit ?? 4096) ||
+      this.#queuedBytes + bytes > MAX_QUEUED_BYTES
+    ) {
       throw new QueueFull('too many entries wait for the disk')
     }
-    const bytes = encodeEntry(event, this.#options.clock.now())
     const { promise, resolve, reject } = Promise.withResolvers<LogPosition>()
-    this.#queue.push({ bytes, resolve, reject })
+    this.#queue.push({ entry, body, resolve, reject })
+    this.#queuedBytes += bytes
     this.#flushing ??= this.#flush()
     return await promise
   }
@@ -137,11 +149,9 @@ export class AuditLog implements Recorder {
     while (this.#queue.length > 0) {
       const group = this.#queue
       this.#queue = []
+      this.#queuedBytes = 0
       try {
-        await this.#journal.append(
-          group.map((waiting) => waiting.bytes),
-          this.#size,
-        )
+        await this.#journal.append(group, this.#size)
       } catch (error) {
         this.#health(`the log cannot be written: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`)
         const failure = new AuditUnavailable('the entry could not be made durable')
@@ -150,8 +160,9 @@ export class AuditLog implements Recorder {
       }
       this.#health(undefined)
       for (const waiting of group) {
-        const hash = leafHash(waiting.bytes)
-        this.#tail.push({ hash, entry: waiting.bytes })
+        const { entry, body } = waiting
+        const hash = leafHash(entry)
+        this.#tail.push({ hash, entry, body })
         waiting.resolve({ index: this.#size++, leaf: Buffer.from(hash).toString('base64') })
       }
       for (const follower of this.#followers) follower()
@@ -199,6 +210,12 @@ export class AuditLog implements Recorder {
     const offset = index - (this.#size - this.#tail.length)
     const bytes = offset >= 0 ? (this.#tail[offset]?.entry as Uint8Array) : await this.#tree.entry(index)
     return { index, leaf: Buffer.from(leafHash(bytes)).toString('base64'), entry: decodeEntry(bytes) }
+  }
+
+  /** The sealed body of an entry; undefined when it has none, or its file is gone. */
+  async body(index: number): Promise<Uint8Array | undefined> {
+    const offset = index - (this.#size - this.#tail.length)
+    return offset >= 0 ? this.#tail[offset]?.body : await this.#tree.body(index)
   }
 
   async *entries(from: number, to: number = this.#size): AsyncGenerator<StoredEntry> {
@@ -250,7 +267,11 @@ export class AuditLog implements Recorder {
       this.#signedSize = checkpoint.size
     } else await this.#tree.load(0)
     const recovered = await this.#journal.recover(this.#tree.size)
-    this.#tail = recovered.map((entry) => ({ entry: Buffer.from(entry), hash: leafHash(entry) }))
+    this.#tail = recovered.map(({ entry, body }) => ({
+      entry: Buffer.from(entry),
+      body: body && Buffer.from(body),
+      hash: leafHash(entry),
+    }))
     this.#size = this.#tree.size + this.#tail.length
     // Without this a log that lost its checkpoint and journal would begin anew under the same key: a second history.
     if (this.#size === 0 && !note && (await this.#files.list(join(this.#logDir, 'tile'))).length > 0) {

@@ -1,18 +1,25 @@
 import { join } from 'node:path'
 import {
+  bodiesPath,
   EMPTY_ROOT,
   entriesPath,
   nodeHash,
+  parseBodies,
   parseEntries,
   rangeHash,
   TILE_WIDTH,
   tilePath,
 } from '@ostiary/evidence'
 import type { Files } from './files.ts'
-import { bundle } from './frames.ts'
+import type { Appended } from './frames.ts'
+import { bodiesFile, bundle } from './frames.ts'
 import { LogDamaged } from './journal.ts'
 
 const HASH = 32
+
+export interface Leaf extends Appended {
+  readonly hash: Uint8Array
+}
 
 /**
  * The Merkle tree in tile files. Full tiles are read from disk when a proof needs them; the growing edge of every level is in memory.
@@ -24,8 +31,10 @@ export class Tree {
   #size = 0
   /** Hashes of the last, partial tile of each level. */
   #edge: Buffer[][] = []
-  /** Entries of the last, partial bundle. */
-  #bundle: Uint8Array[] = []
+  /** Entries of the last, partial bundle, with their bodies. */
+  #bundle: Appended[] = []
+
+  #lastRead: { readonly tile: number; readonly entries: Uint8Array[] } | undefined
 
   constructor(files: Files, dir: string) {
     this.#files = files
@@ -50,28 +59,31 @@ export class Tree {
       this.#edge.push(Array.from({ length: width }, (_, i) => data.subarray(i * HASH, (i + 1) * HASH)))
     }
     const width = size % TILE_WIDTH
-    this.#bundle = width === 0 ? [] : await this.#entries(Math.floor(size / TILE_WIDTH), width)
+    const last = Math.floor(size / TILE_WIDTH)
+    const entries = width === 0 ? [] : await this.#entries(last, width)
+    const bodies = width === 0 ? undefined : await this.#bodies(last, width)
+    this.#bundle = entries.map((entry, i) => ({ entry, body: bodies?.[i] }))
   }
 
   /**
    * Adds leaves and makes every file durable that a checkpoint over the new size needs. Until then the tree answers as before, and
    * when it rejects it still does.
    */
-  async extend(leaves: readonly { hash: Uint8Array; entry: Uint8Array }[]): Promise<void> {
+  async extend(leaves: readonly Leaf[]): Promise<void> {
     const writes: [path: string, data: Uint8Array][] = []
     const edge = this.#edge.map((hashes) => [...hashes])
     let last = [...this.#bundle]
     let size = this.#size
-    for (const { hash, entry } of leaves) {
-      last.push(entry)
+    for (const { hash, entry, body } of leaves) {
+      last.push({ entry, body })
       if (last.length === TILE_WIDTH) {
-        writes.push([entriesPath(Math.floor(size / TILE_WIDTH)), bundle(last)])
+        writes.push(...bundles(Math.floor(size / TILE_WIDTH), last))
         last = []
       }
       push(edge, 0, Buffer.from(hash), Math.floor(size / TILE_WIDTH), writes)
       size++
     }
-    if (last.length > 0) writes.push([entriesPath(Math.floor(size / TILE_WIDTH), last.length), bundle(last)])
+    if (last.length > 0) writes.push(...bundles(Math.floor(size / TILE_WIDTH), last))
     for (const [level, hashes] of edge.entries()) {
       const index = Math.floor(Math.floor(size / TILE_WIDTH ** level) / TILE_WIDTH)
       if (hashes.length > 0) writes.push([tilePath(level, index, hashes.length), Buffer.concat(hashes)])
@@ -110,11 +122,22 @@ export class Tree {
   async entry(index: number): Promise<Uint8Array> {
     const tile = Math.floor(index / TILE_WIDTH)
     const entries =
-      tile === Math.floor(this.#size / TILE_WIDTH) ? this.#bundle : await this.#entries(tile, TILE_WIDTH)
+      tile === Math.floor(this.#size / TILE_WIDTH)
+        ? this.#bundle.map(({ entry }) => entry)
+        : await this.#entries(tile, TILE_WIDTH)
     return entries[index % TILE_WIDTH] as Uint8Array
   }
 
+  /** The sealed body of entry number `index`; undefined when it has none, or its file is gone. */
+  async body(index: number): Promise<Uint8Array | undefined> {
+    const tile = Math.floor(index / TILE_WIDTH)
+    if (tile === Math.floor(this.#size / TILE_WIDTH)) return this.#bundle[index % TILE_WIDTH]?.body
+    return (await this.#bodies(tile, TILE_WIDTH))?.[index % TILE_WIDTH]
+  }
+
   async #entries(tile: number, width: number): Promise<Uint8Array[]> {
+    // Whoever follows the log reads entry after entry of one bundle; a full one never changes.
+    if (this.#lastRead?.tile === tile && width === TILE_WIDTH) return this.#lastRead.entries
     const path = entriesPath(tile, width)
     const data = await this.#files.read(join(this.#dir, path))
     const entries = data && parseEntries(data)
@@ -122,7 +145,14 @@ export class Tree {
       throw new LogDamaged(
         `The log file ${join(this.#dir, path)} is ${data ? 'damaged' : 'missing'}. Keep the folder as evidence and restore it.`,
       )
+    if (width === TILE_WIDTH) this.#lastRead = { tile, entries }
     return entries
+  }
+
+  /** Whoever opens a body checks it against its entry, so what is malformed is treated as what is gone. */
+  async #bodies(tile: number, width: number): Promise<(Uint8Array | undefined)[] | undefined> {
+    const data = await this.#files.read(join(this.#dir, bodiesPath(tile, width)))
+    return data && parseBodies(data)
   }
 
   async #must(path: string, length: number): Promise<Buffer> {
@@ -133,6 +163,17 @@ export class Tree {
       )
     return data
   }
+}
+
+/** The files of one bundle: its entries, and their bodies where there are any. */
+function bundles(tile: number, last: readonly Appended[]): [path: string, data: Uint8Array][] {
+  const bodies = last.map(({ body }) => body)
+  return [
+    [entriesPath(tile, last.length), bundle(last.map(({ entry }) => entry))],
+    ...(bodies.some((body) => body !== undefined)
+      ? [[bodiesPath(tile, last.length), bodiesFile(bodies)] as [string, Uint8Array]]
+      : []),
+  ]
 }
 
 /** Adds a hash to the edge of `level`, and the root of each tile it fills to the level above. */

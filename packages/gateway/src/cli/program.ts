@@ -12,6 +12,7 @@ import { lockCommand } from './commands/lock.ts'
 import { operatorCommand } from './commands/operator.ts'
 import { policyCommand } from './commands/policy.ts'
 import { secretCommand } from './commands/secret.ts'
+import { subjectCommand } from './commands/subject.ts'
 import { taskCommand } from './commands/task.ts'
 import { toolCommand } from './commands/tool.ts'
 import { upCommand } from './commands/up.ts'
@@ -37,6 +38,7 @@ export function program(): Command {
     lockCommand(),
     operatorCommand(),
     auditCommand(),
+    subjectCommand(),
     policyCommand(),
     secretCommand(),
     configCommand(),

@@ -37,6 +37,14 @@ export function crossCheck(config: Config): Problem[] {
       }
     }
   }
+  const { classes } = config.audit.retention
+  for (const [name, { record_class: recordClass }] of Object.entries(config.tasks)) {
+    expect(
+      recordClass === undefined || ['clinical', 'general', ...Object.keys(classes)].includes(recordClass),
+      ['tasks', name, 'record_class'],
+      `there is no class \`${recordClass}\` in \`audit.retention.classes\``,
+    )
+  }
   for (const [name, { key, credential }] of Object.entries(config.models)) {
     expect(!has(config.servers, name), ['models', name], 'a server has this name already')
     expect(

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { AuditSchema } from './audit-schema.ts'
 import { CredentialSchema } from './credential-schema.ts'
 import { Duration, Name, SecretRef, Value } from './fields.ts'
 import { FirewallSchema } from './firewall-schema.ts'
@@ -158,6 +159,9 @@ export const TaskTemplateSchema = z.strictObject({
     .array(Name)
     .default([])
     .describe('Templates whose rights may be added to the task while it is open.'),
+  record_class: Name.optional().describe(
+    'Class that says how long content of these tasks is kept: see `audit.retention`. `clinical` where a task has a subject, else `general`.',
+  ),
   lifetime: Duration.default('1h'),
   idle: Duration.default('15m').describe('The task ends after this long without a call.'),
 })
@@ -300,6 +304,7 @@ export const ConfigSchema = z.strictObject({
   policies: z.array(z.string()).default([]).describe('Cedar policy files, relative to this file.'),
   firewall: FirewallSchema.prefault({}).describe('What is done with what detectors find in content.'),
   flow: FlowSchema.prefault({}).describe('Where a value came from decides where it may go.'),
+  audit: AuditSchema.prefault({}).describe('What the log keeps, for how long, and who follows it.'),
   labels: LabelsSchema.default({}).describe(
     '`server/tool` to what its arguments can do and where its results come from. A tool without labels is untrusted at its output and consequential at its input.',
   ),

@@ -1,8 +1,7 @@
 import { Hono } from 'hono'
 import { stream } from 'hono/streaming'
+import type { Contents } from '../audit/contents.ts'
 import type { AuditLog } from '../audit/log.ts'
-import type { SealedContents } from '../credentials/contents.ts'
-import { SealBroken } from '../credentials/seal.ts'
 import { refuse } from '../model/refusal.ts'
 import { readNumber } from './input.ts'
 import type { ControlEnv } from './session.ts'
@@ -10,7 +9,7 @@ import { by } from './session.ts'
 
 export interface AuditApiDeps {
   readonly log: AuditLog
-  readonly contents: SealedContents
+  readonly contents: Contents
 }
 
 const MAX_PAGE = 1000
@@ -46,35 +45,19 @@ export function auditRoutes({ log, contents }: AuditApiDeps): Hono<ControlEnv> {
       receipt: await log.receipt(found.index),
     })
   })
-  /** What rules took out of a message. That somebody looked is recorded before they see it. */
+  /** What is sealed beside an entry. That somebody looked is recorded before they see it. */
   app.post('/audit/entries/:index/open', async (c) => {
     const index = indexIn(c.req.param('index'))
-    const { type, task, data } = (await log.read(index)).entry
-    const { call, sealed } = data
-    if (type !== 'content.transformed' || typeof call !== 'string' || typeof sealed !== 'string')
-      return refuse('CONTENT_NOT_SEALED', { index })
-    const content = opened(contents, index, call, sealed)
+    const content = await contents.open(index)
+    const { task, subjects, data } = (await log.read(index)).entry
     await log.append({
       type: 'content.opened',
       actor: by(c),
       ...(task === undefined ? {} : { task }),
-      data: { index, call },
+      ...(subjects === undefined ? {} : { subjects }),
+      data: { index, ...(data.call === undefined ? {} : { call: data.call }) },
     })
-    return c.json({ index, call, ...content })
+    return c.json({ index, content })
   })
   return app
-}
-
-interface Content {
-  readonly originals: readonly { readonly what: string; readonly text: string }[]
-  readonly left_out: number
-}
-
-function opened(contents: SealedContents, index: number, call: string, sealed: string): Content {
-  try {
-    return JSON.parse(contents.open(call, sealed)) as Content
-  } catch (error) {
-    if (error instanceof SealBroken) refuse('CONTENT_UNREADABLE', { index })
-    throw error
-  }
 }

@@ -20,6 +20,8 @@ import type { ControlEnv } from './session.ts'
 import { authorised } from './session.ts'
 import type { StatusApiDeps } from './status.ts'
 import { statusRoutes } from './status.ts'
+import type { SubjectsApiDeps } from './subjects.ts'
+import { subjectRoutes } from './subjects.ts'
 import type { TasksApiDeps } from './tasks.ts'
 import { taskRoutes } from './tasks.ts'
 import type { ToolsApiDeps } from './tools.ts'
@@ -33,6 +35,7 @@ export type OperatorApiDeps = AgentsApiDeps &
   PolicyApiDeps &
   SecretsApiDeps &
   StatusApiDeps &
+  SubjectsApiDeps &
   TasksApiDeps &
   ToolsApiDeps & { onBug(error: unknown): void }
 
@@ -57,6 +60,7 @@ export function operatorApi(
     policyRoutes,
     secretRoutes,
     statusRoutes,
+    subjectRoutes,
     taskRoutes,
     toolRoutes,
   ]) {

@@ -7,6 +7,7 @@ const RULES: readonly Rule[] = [
   ['GET', /^\/audit(\/|$)/, 'audit'],
   ['POST', /^\/audit\/entries\/[^/]+\/open$/, 'audit'],
   ['GET', /^\/agents\/[^/]+\/history$/, 'audit'],
+  ['POST', /^\/subjects\/(hold|release|erase)$/, 'secure'],
   ['GET', /^\/operators(\/|$)/, 'manage-people'],
   ['GET', /^\/(status|agents|reviews|tasks|leases|tools|locks|secrets|proposals)(\/|$)/, 'read'],
   ['GET', /^\/flow\/proposals\/[^/]+$/, 'read'],

@@ -71,8 +71,6 @@ export interface Authority {
   admit(admission: Admission): Promise<LogPosition | Reason>
   settle(settlement: Settlement): Promise<LogPosition>
   record(event: LogEvent): Promise<LogPosition>
-  /** Records an event of a call together with content that only an auditor can open. */
-  recordSealed(event: LogEvent, content: string): Promise<LogPosition>
 }
 
 export const isReason = (result: LogPosition | Reason): result is Reason => 'code' in result

@@ -4,6 +4,7 @@ import type { CompiledGrant } from '../grants/compile.ts'
 import type { Action } from '../model/action.ts'
 import type { Decision } from '../model/decision.ts'
 import type { LogPosition } from '../model/evidence.ts'
+import type { Json } from '../model/json.ts'
 import type { Principal } from '../model/principal.ts'
 import type { Reason } from '../model/reasons.ts'
 import type { Task } from '../model/task.ts'
@@ -75,6 +76,8 @@ export interface Exchange {
   readonly facts: Partial<Facts>
   /** What detectors found on the way there and back, for the record: names, no content. */
   readonly findings: Set<string>
+  /** What came back, where the log keeps it. */
+  result?: Json
 }
 
 export interface StageResult<Adds extends keyof Facts> {

@@ -9,13 +9,15 @@ import type { PolicyEngine } from '../grants/policy/policy.ts'
 import { challenge } from '../identity/authenticate.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Sealer } from '../lib/sealed-token.ts'
+import type { LogEvent } from '../model/evidence.ts'
 import { status } from '../model/reasons.ts'
 import { RateLimit } from '../oversight/rate-limit.ts'
 import type { Placement } from '../segments/segments.ts'
 import type { Authority } from './authority.ts'
-import type { Facts } from './exchange.ts'
+import type { Exchange, Facts } from './exchange.ts'
 import type { Route } from './front.ts'
 import type { InFlight } from './in-flight.ts'
+import { resultContent } from './kept-content.ts'
 import type { Pipeline } from './pipeline.ts'
 import { pipeline } from './pipeline.ts'
 import type { Server, Servers } from './servers.ts'
@@ -29,11 +31,11 @@ import { inspectStage } from './stages/inspect.ts'
 import { locksStage } from './stages/locks.ts'
 import { policyStage } from './stages/policy.ts'
 import { receiveStage } from './stages/receive.ts'
-import { actorOf, describe, flowOf, recordStage } from './stages/record.ts'
+import { actorOf, describe, flowOf, keptOf, recordStage } from './stages/record.ts'
 import { segmentStage } from './stages/segment.ts'
 import { taskStage } from './stages/task.ts'
 import { toolStage } from './stages/tool.ts'
-import { sealedPart, transformedEvent } from './transformed.ts'
+import { transformedEvent } from './transformed.ts'
 import { AggregateEndpoint } from './transports/mcp/aggregate-endpoint.ts'
 import type { McpContext } from './transports/mcp/context.ts'
 import { McpEndpoint } from './transports/mcp/endpoint.ts'
@@ -80,7 +82,7 @@ export function mcpPipeline(p: McpParts): Pipeline {
       flowStage(p.authority),
       policyStage(p.engine),
       approveStage(p.authority),
-      recordStage(p.authority),
+      recordStage(p.authority, () => keepsArguments(p.config())),
       credentialStage(p.authority),
     ],
     p.onBug,
@@ -98,6 +100,7 @@ export function mcpContext(p: McpParts): McpContext {
     scanner: p.scanner,
     sealer: p.sealer,
     rules: () => p.config().firewall.rules,
+    keepsResults: () => p.config().audit.content === 'arguments-and-results',
     marks: p.marks,
     inFlight: p.inFlight,
     introduced: (server) => introduced(p, server),
@@ -125,6 +128,7 @@ export function mcpContext(p: McpParts): McpContext {
               ms: Math.round(performance.now() - exchange.startedAt),
               ...(exchange.findings.size === 0 ? {} : { findings: [...exchange.findings] }),
             },
+            ...keptResult(exchange),
           },
           grant: facts.grant.id,
           bytes: outcome.bytes,
@@ -132,7 +136,7 @@ export function mcpContext(p: McpParts): McpContext {
         .catch(p.onBug)
     },
     async transformed(exchange, originals) {
-      await p.authority.recordSealed(transformedEvent(exchange, originals), sealedPart(originals))
+      await p.authority.record(transformedEvent(exchange, originals))
     },
     blocked(exchange, why, method) {
       const facts = exchange.facts as Facts
@@ -161,6 +165,7 @@ export function mcpContext(p: McpParts): McpContext {
             actor: principal ? actorOf(principal) : { kind: 'gateway' },
             ...(task ? { task: task.id } : {}),
             ...(grant ? { grant: grant.id } : {}),
+            ...(task && action ? keptOf(task, action, keepsArguments(p.config())) : {}),
             data: {
               call: exchange.id,
               ...(action ? describe(action) : {}),
@@ -197,6 +202,15 @@ export function mcpContext(p: McpParts): McpContext {
     },
     onBug: p.onBug,
   }
+}
+
+const keepsArguments = ({ audit }: Config): boolean => audit.content !== 'none'
+
+/** What came back, where the configuration keeps it. */
+function keptResult({ result, facts }: Exchange): Pick<LogEvent, 'about' | 'content'> {
+  const subject = facts.task?.subject
+  if (result === undefined) return {}
+  return { ...(subject === undefined ? {} : { about: [subject] }), content: resultContent(result) }
 }
 
 /** Meets a server once; whoever comes meanwhile waits for the same meeting, and a failed one is tried again by the next. */

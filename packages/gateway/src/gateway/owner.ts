@@ -1,6 +1,6 @@
 import type { Committer } from '../audit/commitment.ts'
 import type { AuditLog } from '../audit/log.ts'
-import type { SealedContents } from '../credentials/contents.ts'
+import type { SealingRecorder } from '../audit/sealing-recorder.ts'
 import type { Injection } from '../credentials/injection.ts'
 import type { Leases } from '../credentials/leases.ts'
 import type { Holds } from '../flow/holds.ts'
@@ -35,7 +35,7 @@ interface Owned {
   readonly leases: Leases
   readonly flow: FlowTasks
   readonly holds: Holds
-  readonly contents: SealedContents
+  readonly recorder: SealingRecorder
   /** Why nothing may be admitted although the log can be written. */
   whyRefuse(): Reason | undefined
 }
@@ -112,20 +112,21 @@ export class Owner implements Authority {
   }
 
   /**
-   * The one linearisation point. Everything up to `append` runs without yielding, so of two racing calls with one proof, or with one
-   * call left in the budget, exactly one gets through.
+   * The one linearisation point. A proof is used up without yielding before, and what stands between the last checks and `append` runs without
+   * yielding, so of two racing calls with one proof, or with one call left in the budget, exactly one gets through.
    */
   async admit(a: Admission): Promise<LogPosition | Reason> {
-    const { replay, locks, tasks, tokens, budgets, clock, log, bus, committer } = this.#r
+    const { replay, budgets, log, committer, recorder, bus } = this.#r
     if (!bus.alive()) return reason('LOCKS_STALE')
-    const refusal = this.#r.whyRefuse()
-    if (refusal) return refusal
-    const now = clock.now()
     if (a.replayKey !== undefined && !replay.use(a.replayKey)) return reason('PROOF_REPLAYED')
-    const lock = locks.view.stops(a.subject)
-    if (lock) return lockReason(lock)
-    if (!tokens.inForce(a.tokenHash, now)) return reason('TOKEN_INVALID')
-    const live = tasks.live(a.task)
+    const early = this.#stops(a)
+    if (early) return early
+    // Usually at hand; where a key has to be fetched, time passes, and what holds is asked again.
+    const pending = recorder.prepare(a.event)
+    const { event, body } = pending instanceof Promise ? await pending : pending
+    const stopped = pending instanceof Promise ? this.#stops(a) : undefined
+    if (stopped) return stopped
+    const live = this.#r.tasks.live(a.task)
     if (!live || live.grant.id !== a.grant) return this.whyNotLive(a.task)
     const cost = {
       ...a.cost,
@@ -133,29 +134,34 @@ export class Owner implements Authority {
     }
     const spent = budgets.reserve(live.grant, cost)
     if (spent) return spent
-    tasks.touch(a.task)
-    const { event } = a
+    this.#r.tasks.touch(a.task)
     const commitment = committer.commit(String(event.data.call), a.contentDigest)
     try {
-      return await log.append({ ...event, data: { ...event.data, ...shown(cost), commitment } })
+      return await log.append({ ...event, data: { ...event.data, ...shown(cost), commitment } }, body)
     } catch (error) {
       budgets.release(a.grant, cost)
       throw error
     }
   }
 
+  /** Whatever is not used up by being asked. */
+  #stops({ subject, tokenHash }: Admission): Reason | undefined {
+    const { locks, tokens, clock, bus } = this.#r
+    if (!bus.alive()) return reason('LOCKS_STALE')
+    const refusal = this.#r.whyRefuse()
+    if (refusal) return refusal
+    const lock = locks.view.stops(subject)
+    if (lock) return lockReason(lock)
+    return tokens.inForce(tokenHash, clock.now()) ? undefined : reason('TOKEN_INVALID')
+  }
+
   settle(s: Settlement): Promise<LogPosition> {
     this.#r.budgets.settle(s.grant, { bytes: s.bytes })
-    return this.#r.log.append(s.event)
+    return this.#r.recorder.append(s.event)
   }
 
   record(event: LogEvent): Promise<LogPosition> {
-    return this.#r.log.append(event)
-  }
-
-  recordSealed(event: LogEvent, content: string): Promise<LogPosition> {
-    const sealed = this.#r.contents.seal(String(event.data.call), content)
-    return this.#r.log.append({ ...event, data: { ...event.data, sealed } })
+    return this.#r.recorder.append(event)
   }
 }
 

@@ -1,9 +1,15 @@
+import { hkdfSync } from 'node:crypto'
+import { BodyKeys } from '../audit/body-keys.ts'
+import { Contents } from '../audit/contents.ts'
 import type { AuditLog } from '../audit/log.ts'
+import { applyRetention } from '../audit/retention.ts'
+import { SealingRecorder } from '../audit/sealing-recorder.ts'
+import { Subjects } from '../audit/subjects.ts'
+import { keptMs } from '../config/audit-schema.ts'
 import type { Loaded } from '../config/load.ts'
 import { durationMs } from '../config/schema.ts'
 import type { LeaseHolder } from '../credentials/broker.ts'
 import { brokers } from '../credentials/brokers/index.ts'
-import { SealedContents } from '../credentials/contents.ts'
 import { Leases } from '../credentials/leases.ts'
 import { References } from '../credentials/resolve.ts'
 import { seal, unseal } from '../credentials/seal.ts'
@@ -12,6 +18,7 @@ import { poisoningAmong, poisoningIn } from '../firewall/tool-poisoning.ts'
 import { Holds } from '../flow/holds.ts'
 import { FlowTasks } from '../flow/tasks.ts'
 import { Budgets } from '../grants/budgets.ts'
+import { TaskTable } from '../grants/task-table.ts'
 import type { LiveTask } from '../grants/tasks.ts'
 import { Tasks } from '../grants/tasks.ts'
 import { Agents } from '../identity/agents.ts'
@@ -61,16 +68,38 @@ export type Rooms = ReturnType<typeof furnish>
 
 /** The rooms with state that have one owner on a machine, joined where one has to act on what happens in another. */
 export function furnish({ log, store, bus, clock, config, stop, onSecrets, onAlarm, issuer, kek }: RoomDeps) {
-  const common = { store, recorder: log, bus, clock }
   const { dir, config: atStart } = config()
-  const gateway = { kind: 'gateway' } as const
-
-  const tokens = new Tokens({ store, clock })
-  const secrets = new Secrets({ ...common, kek })
   const sealer = {
     seal: (name: string, value: string) => seal(kek, name, 1, value),
     open: (name: string, sealed: string) => unseal(kek, name, 1, sealed).reveal(),
   }
+  const bodyKeys = new BodyKeys(store, sealer)
+  const subjects = new Subjects({
+    store,
+    bus,
+    clock,
+    log,
+    sealer,
+    keys: bodyKeys,
+    lookupKey: Buffer.from(hkdfSync('sha256', kek, '', 'ostiary subject lookup', 32)),
+    onErase: (name) => new TaskTable(store).forgetSubject(name),
+  })
+  const recorder = new SealingRecorder({
+    log,
+    subjects,
+    keys: bodyKeys,
+    clock,
+    recordClass({ task, about }) {
+      const template = task === undefined ? undefined : tasks.live(task)?.task.template
+      const own = template === undefined ? undefined : config().config.tasks[template]?.record_class
+      return own ?? (about?.length ? 'clinical' : 'general')
+    },
+  })
+  const common = { store, recorder, bus, clock }
+  const gateway = { kind: 'gateway' } as const
+
+  const tokens = new Tokens({ store, clock })
+  const secrets = new Secrets({ ...common, kek })
   const signingKeys = new SigningKeys({ ...common, sealer })
   const statuses = new StatusList(common)
   const outwardDeps = () => ({
@@ -192,7 +221,16 @@ export function furnish({ log, store, bus, clock, config, stop, onSecrets, onAla
   return {
     ...common,
     resolve,
-    contents: new SealedContents(kek),
+    contents: new Contents(log, bodyKeys),
+    subjects,
+    applyRetention: () =>
+      applyRetention({
+        store,
+        clock,
+        log,
+        keys: bodyKeys,
+        keptMs: (recordClass) => keptMs(config().config.audit.retention, recordClass),
+      }),
     signingKeys,
     statuses,
     outwardDeps,
@@ -265,7 +303,13 @@ async function finishOver({ leases, tasks }: Pick<Rooms, 'leases' | 'tasks'>): P
 export async function openRooms(rooms: Rooms, deps: RoomDeps): Promise<void> {
   const { log, clock, locks, registry, tasks, leases, replay, budgets } = rooms
   followOthers({ ...rooms, stop: deps.stop })
-  await Promise.all([locks.load(), registry.load(), tasks.load(), rooms.signingKeys.load()])
+  await Promise.all([
+    locks.load(),
+    registry.load(),
+    tasks.load(),
+    rooms.signingKeys.load(),
+    rooms.subjects.load(),
+  ])
   await replayLog(log, replay, budgets, clock.now())
   await leases.recover()
   await finishOver(rooms)

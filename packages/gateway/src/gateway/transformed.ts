@@ -1,18 +1,22 @@
 import type { Original } from '../firewall/treat.ts'
 import type { LogEvent } from '../model/evidence.ts'
+import type { JsonObject } from '../model/json.ts'
 import type { Exchange, Facts } from './exchange.ts'
 
-/** Bytes of JSON that are sealed into one entry of the log, which holds 65,535. */
+/** Bytes of JSON that are kept of one message. */
 const MAX_SEALED = 16_384
 
 /** What rules of the operator changed in a message, for the record: names, no content. */
 export function transformedEvent(exchange: Exchange, originals: readonly Original[]): LogEvent {
   const { task, action } = exchange.facts as Facts
+  const about = task.subject === undefined ? {} : { about: [task.subject] }
   const names = (of: (original: Original) => string) => [...new Set(originals.map(of))].sort()
   return {
     type: 'content.transformed',
     actor: { kind: 'gateway' },
     task: task.id,
+    ...about,
+    content: keptOriginals(originals),
     data: {
       call: exchange.id,
       server: action.server,
@@ -25,17 +29,17 @@ export function transformedEvent(exchange: Exchange, originals: readonly Origina
 }
 
 /** What was taken out, each value once, as far as there is room. */
-export function sealedPart(originals: readonly Original[]): string {
-  const kept = new Map<string, string>()
-  let room = MAX_SEALED - 100
+function keptOriginals(originals: readonly Original[]): JsonObject {
+  const kept = new Map<string, JsonObject>()
+  let room = MAX_SEALED
   let leftOut = 0
   for (const { what, text } of originals) {
     if (text === undefined) continue
-    const json = JSON.stringify({ what, text })
-    if (kept.has(json)) continue
-    room -= Buffer.byteLength(json) + 1
+    const key = JSON.stringify([what, text])
+    if (kept.has(key)) continue
+    room -= Buffer.byteLength(key) + 1
     if (room < 0) leftOut++
-    else kept.set(json, json)
+    else kept.set(key, { what, text })
   }
-  return `{"originals":[${[...kept.keys()].join(',')}],"left_out":${leftOut}}`
+  return { originals: [...kept.values()], left_out: leftOut }
 }

@@ -1,8 +1,12 @@
 import type { PersonsRequest } from '../flow/tasks.ts'
-import type { LogActor } from '../model/evidence.ts'
+import type { LogActor, LogEvent } from '../model/evidence.ts'
+import type { JsonObject } from '../model/json.ts'
 import type { Principal } from '../model/principal.ts'
 import { refuse } from '../model/refusal.ts'
-import type { Vouched } from '../model/task.ts'
+import type { Task, Vouched } from '../model/task.ts'
+
+/** Characters of a person's request that are kept. */
+const MAX_KEPT_REQUEST = 10_000
 
 /** Who opens a task: verified, never taken from the request. */
 export type Opener = Pick<Principal, 'agent' | 'agentName' | 'instance' | 'sponsor'> &
@@ -49,6 +53,22 @@ export const actorOf = ({
   instance,
   ...(binding === 'dpop' ? {} : { binding }),
 })
+
+/** What of a task's opening may tell of a person: its subject, a purpose in an agent's words, and what a person asked for. */
+export function keptOpening(
+  { subject }: Pick<Task, 'subject'>,
+  { purpose, request }: Pick<OpenInput, 'purpose' | 'request'>,
+): Pick<LogEvent, 'about' | 'content'> {
+  const content: JsonObject = {
+    ...(subject === undefined ? {} : { subject }),
+    ...(purpose === undefined ? {} : { purpose }),
+    ...(request === undefined ? {} : { request: request.text.slice(0, MAX_KEPT_REQUEST) }),
+  }
+  return {
+    ...(subject === undefined ? {} : { about: [subject] }),
+    ...(Object.keys(content).length === 0 ? {} : { content }),
+  }
+}
 
 /** Who says what the person asked for. The words are not in the log. */
 export const requestRecord = ({ signedBy, proof }: PersonsRequest) => ({

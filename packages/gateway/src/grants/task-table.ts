@@ -48,6 +48,20 @@ export class TaskTable {
     return new Set(rows.map(({ id }) => id))
   }
 
+  /** Takes a subject's name out of what is over. @throws Refusal SUBJECT_IN_USE */
+  async forgetSubject(name: string): Promise<void> {
+    await this.#store.transaction(async (tx) => {
+      const rows = await tx.selectFrom('tasks').select(['id', 'state']).where('subject', '=', name).execute()
+      const open = rows.find(({ state }) => state !== 'closed')
+      if (open) refuse('SUBJECT_IN_USE', { task: open.id })
+      const ids = rows.map(({ id }) => id)
+      if (ids.length === 0) return
+      // What an agent wrote as its purpose, and the constraints made of the subject, may tell as much.
+      await tx.updateTable('grants').set({ details: '[]' }).where('task_id', 'in', ids).execute()
+      await tx.updateTable('tasks').set({ subject: null, purpose: '' }).where('id', 'in', ids).execute()
+    })
+  }
+
   async closing(): Promise<readonly string[]> {
     const rows = await this.#store.db
       .selectFrom('tasks')

@@ -20,7 +20,7 @@ import type { CompiledGrant } from './compile.ts'
 import { compileGrant } from './compile.ts'
 import { LateEntries } from './late-entries.ts'
 import type { Opener, OpenInput } from './task-input.ts'
-import { actorOf, line, personOf, requestRecord } from './task-input.ts'
+import { actorOf, keptOpening, line, personOf, requestRecord } from './task-input.ts'
 import { TaskTable } from './task-table.ts'
 import type { Templates } from './templates.ts'
 import { detailsOf, openableBy, termsOf, widened } from './templates.ts'
@@ -140,13 +140,13 @@ export class Tasks {
       actor: actorOf(opener),
       task: id,
       grant: grant.id,
+      ...keptOpening(task, input),
       data: {
         template: task.template,
-        purpose: task.purpose,
+        ...(input.purpose === undefined ? { purpose: task.purpose } : {}),
         on_behalf_of: task.onBehalfOf,
         vouched: task.vouched,
         ...(input.request === undefined ? {} : requestRecord(input.request)),
-        ...(subject === undefined ? {} : { subject }),
         expires_at: task.expiresAt,
       },
     })
@@ -198,11 +198,11 @@ export class Tasks {
         actor: actorOf(by),
         task: id,
         grant: grant.id,
+        ...keptOpening(task, request),
         data: {
           parent: parent.task.id,
           to_agent: to.agent,
           to_instance: to.instance,
-          purpose,
           budget: { ...grant.budget } as JsonObject,
           expires_at: task.expiresAt,
         },

@@ -15,6 +15,7 @@ export type IdPrefix =
   | 'prp'
   | 'str'
   | 'cli'
+  | 'sbj'
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
 const RANDOM_BYTES = 10

@@ -80,14 +80,25 @@ export type LogType =
   | 'content.opened'
   | 'message.passed'
   | 'message.blocked'
+  | 'subject.held'
+  | 'subject.released'
+  | 'subject.erased'
+  | 'retention.applied'
 
-/** One entry of the log before it has an index. No argument values, no secrets: those are commitments or absent. */
+/**
+ * What a room tells the log. `data` is written as it is and for ever, so it holds no argument values, no free text, no secrets and nobody's
+ * name but of those who account for what agents do; all else goes into `content`.
+ */
 export interface LogEvent {
   readonly type: LogType
   readonly actor: LogActor
   readonly task?: string
   readonly grant?: string
   readonly data: JsonObject
+  /** Names of those it is about (patients, customers). The log holds their pseudonyms. */
+  readonly about?: readonly string[]
+  /** Sealed under a key of those it is about, which can be destroyed; the log holds a commitment to it. */
+  readonly content?: JsonObject
 }
 
 /** Where an entry stands in the log. `leaf` is the RFC 6962 leaf hash, standard base64. */

@@ -1,3 +1,4 @@
+import { AUDIT_REASONS } from './audit-reasons.ts'
 import { IDENTITY_REASONS } from './identity-reasons.ts'
 import { MODEL_REASONS } from './model-reasons.ts'
 
@@ -81,6 +82,7 @@ export const REASONS = {
     'There is nothing at this address.',
     'MCP servers are at /mcp/{server}, all of them at /mcp, models at /llm/{provider}.',
   ],
+  ...AUDIT_REASONS,
   ...IDENTITY_REASONS,
   // locks
   LOCKED: [
@@ -240,16 +242,6 @@ export const REASONS = {
     503,
     'A rule takes something out of this answer, which could not be recorded, so it is not delivered.',
     'The call was made: check before you repeat it. Have an operator run `ostiary doctor`; the disk may be full.',
-  ],
-  CONTENT_NOT_SEALED: [
-    404,
-    'Entry {index} of the log holds no content to open.',
-    'List those that do: `ostiary audit tail --type content.transformed`.',
-  ],
-  CONTENT_UNREADABLE: [
-    409,
-    'The content in entry {index} of the log cannot be opened with the key of this gateway.',
-    'Give back the key that was in use when it was sealed (`keys.kek`).',
   ],
   // flow
   FLOW_HELD: [

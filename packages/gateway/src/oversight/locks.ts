@@ -146,11 +146,11 @@ export class Locks {
     const recorded = this.#recorder.append({
       type: 'lock.set',
       actor: { kind: 'operator', operator: input.by },
+      content: { why: lock.why },
       data: {
         lock: lock.id,
         scope: lock.scope,
         target: lock.target,
-        why: lock.why,
         until: lock.expiresAt ?? null,
       },
     })

@@ -1,6 +1,6 @@
 /** What changed, for caches on every worker and replica. Payloads are ids only. */
 export interface BusEvent {
-  readonly topic: 'locks' | 'agent' | 'instance' | 'task' | 'token' | 'registry' | 'config'
+  readonly topic: 'locks' | 'agent' | 'instance' | 'task' | 'token' | 'registry' | 'config' | 'subject'
   readonly id: string
 }
 

@@ -285,6 +285,22 @@ const ROWS: { [T in keyof Database]: Database[T] } = {
     revoked_at: null,
     created_at: 1,
   },
+  subjects: {
+    pseudonym: 'sbj_1',
+    lookup: 'l1',
+    sealed_name: TEXT,
+    state: 'active',
+    held_why: null,
+    created_at: LATE,
+  },
+  body_keys: {
+    id: 'key_1',
+    subject: '',
+    record_class: 'general',
+    month: '2026-11',
+    sealed: 'c2VhbGVk',
+    created_at: LATE,
+  },
   servers: { name: 'files', launch_digest: 'd', seen: '', seen_at: null, created_at: 1 },
   tools: {
     server: 'files',

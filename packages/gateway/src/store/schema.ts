@@ -28,6 +28,8 @@ export interface Database {
   oauth_clients: OauthClientRow
   authorization_codes: AuthorizationCodeRow
   refresh_tokens: RefreshTokenRow
+  subjects: SubjectRow
+  body_keys: BodyKeyRow
   epochs: EpochRow
 }
 
@@ -292,4 +294,22 @@ export interface RefreshTokenRow {
 export interface EpochRow {
   name: string
   epoch: number
+}
+
+export interface SubjectRow {
+  pseudonym: string // primary key: `sbj_…`, drawn at random
+  lookup: string // unique: HMAC of the name, base64url; what a name is found by
+  sealed_name: string
+  state: 'active' | 'erasing' // erasing: recorded or about to be, and finished at the next start if a crash came between
+  held_why: string | null // legal hold: neither erased nor given up by age
+  created_at: number
+}
+
+export interface BodyKeyRow {
+  id: string // primary key
+  subject: string // pseudonym; empty for what is about nobody; unique with class and month
+  record_class: string
+  month: string // `YYYY-MM`, UTC
+  sealed: string // 32 bytes, base64, sealed
+  created_at: number
 }

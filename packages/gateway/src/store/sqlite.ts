@@ -71,6 +71,8 @@ function connect(path: string): SqliteDatabase.Database {
     // better-sqlite3 falls back to NORMAL in WAL mode, which does not sync commits.
     connection.pragma('synchronous = full')
     connection.pragma('foreign_keys = on')
+    // What is deleted is overwritten: destroyed keys must not be found in free pages.
+    connection.pragma('secure_delete = on')
     connection.pragma('trusted_schema = off')
     const check = connection.pragma('quick_check(1)', { simple: true })
     if (check !== 'ok') throw new Error('the integrity check failed')

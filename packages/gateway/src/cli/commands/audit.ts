@@ -56,20 +56,14 @@ export function auditCommand(): Command {
     })
   audit
     .command('open')
-    .description('Show what rules of the firewall took out of a message. That you looked is recorded.')
-    .argument('<index>', 'of an entry of the type content.transformed')
+    .description('Show the content that is sealed beside an entry. That you looked is recorded.')
+    .argument('<index>', 'of an entry that has a `body`')
     .action(async (index: string, _options: unknown, command: Command) => {
       const context = contextOf(command)
       const found = await context
         .control()
-        .call<Opened>('POST', `/audit/entries/${encodeURIComponent(index)}/open`)
-      show(context, 'AuditContent', found, () =>
-        [
-          ...found.originals.map(({ what, text }) => `${what}: ${printable(text)}`),
-          ...(found.originals.length === 0 ? ['Nothing was taken out; text was only marked.'] : []),
-          ...(found.left_out === 0 ? [] : [`${found.left_out} more did not fit into the entry.`]),
-        ].join('\n'),
-      )
+        .call<{ content: object }>('POST', `/audit/entries/${encodeURIComponent(index)}/open`)
+      show(context, 'AuditContent', found, () => printable(JSON.stringify(found.content, null, 2)))
     })
   audit
     .command('verify')
@@ -101,13 +95,8 @@ export function auditCommand(): Command {
   return audit
 }
 
-interface Opened {
-  readonly originals: readonly { readonly what: string; readonly text: string }[]
-  readonly left_out: number
-}
-
 /** Somebody else wrote it, so it must not steer the terminal. */
-const printable = (text: string): string => text.replace(/[^\P{C}\n]/gu, '\ufffd').replaceAll('\n', '\n  ')
+const printable = (text: string): string => text.replace(/[^\P{C}\n]/gu, '\ufffd')
 
 interface VerifyOptions {
   readonly log?: string

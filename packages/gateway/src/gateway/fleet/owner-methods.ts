@@ -35,7 +35,6 @@ export function ownerMethods(
     },
     settle: (settlement) => owner.settle(settlement),
     record: (event) => owner.record(event),
-    recordSealed: (event, content) => owner.recordSealed(event, content),
     async report(problem) {
       deps.onProblem(problem)
     },

@@ -52,7 +52,6 @@ export type OwnerMethods = {
   admit(admission: Admission): Promise<LogPosition | Reason>
   settle(settlement: Settlement): Promise<LogPosition>
   record(event: LogEvent): Promise<LogPosition>
-  recordSealed(event: LogEvent, content: string): Promise<LogPosition>
   report(problem: string): Promise<void>
 }
 

@@ -143,10 +143,6 @@ export class RemoteAuthority implements Authority {
     return this.#owner.ask('record', event)
   }
 
-  recordSealed(event: LogEvent, content: string): Promise<LogPosition> {
-    return this.#owner.ask('recordSealed', event, content)
-  }
-
   #unexpired(live: Live | undefined): Live | undefined {
     return live && this.#clock.now() < live.task.expiresAt ? live : undefined
   }

@@ -7,9 +7,11 @@ import type { LogActor, LogEvent } from '../../model/evidence.ts'
 import { AuditUnavailable } from '../../model/evidence.ts'
 import type { Principal } from '../../model/principal.ts'
 import { reason } from '../../model/reasons.ts'
+import type { Task } from '../../model/task.ts'
 import type { Authority } from '../authority.ts'
 import { isReason } from '../authority.ts'
 import type { Facts, Stage } from '../exchange.ts'
+import { aboutOf, callContent } from '../kept-content.ts'
 import { lockSubject } from './locks.ts'
 
 type Recorded =
@@ -26,7 +28,7 @@ type Recorded =
 const COSTS_A_CALL: ReadonlySet<string> = new Set(['tool', 'prompt', 'resource', 'complete', 'model'])
 
 /** 13: the intent is durable before the effect. No evidence, no effect. */
-export function recordStage(authority: Authority): Stage<Recorded, 'intent'> {
+export function recordStage(authority: Authority, keepsArguments: () => boolean): Stage<Recorded, 'intent'> {
   return {
     name: 'record',
     async run(facts: Pick<Facts, Recorded> & Partial<Pick<Facts, 'flow'>>, exchange) {
@@ -36,6 +38,7 @@ export function recordStage(authority: Authority): Stage<Recorded, 'intent'> {
         actor: actorOf(facts.principal),
         task: facts.task.id,
         grant: facts.grant.id,
+        ...keptOf(facts.task, action, keepsArguments(), facts.grant.subjectArguments),
         data: {
           call: exchange.id,
           ...describe(action),
@@ -87,6 +90,18 @@ function costOf({
 
 const NO_COST: Cost = { calls: 0, writes: 0, spend: 0, subjects: [] }
 
+/** Whom a call is about, and what of it is sealed beside its entry. */
+export function keptOf(
+  task: Task,
+  action: Action,
+  keepsArguments: boolean,
+  subjectArguments: readonly string[] = [],
+): Pick<LogEvent, 'about' | 'content'> {
+  const about = aboutOf(task, action.args, subjectArguments)
+  const content = callContent(action, keepsArguments)
+  return { ...(about.length === 0 ? {} : { about }), ...(content === undefined ? {} : { content }) }
+}
+
 /** Where the values came from; nothing for actions that flow does not look at. */
 export function flowOf({ flow }: Partial<Pick<Facts, 'flow'>>) {
   const evidence = flow && flowEvidence(flow)
@@ -109,7 +124,7 @@ export function describe(action: Action) {
     ...(action.protocol === 'mcp' ? { era: action.era } : {}),
     server: action.server,
     method: action.method,
-    ...(action.name === undefined ? {} : { name: action.name.slice(0, 500) }),
+    ...(action.name === undefined || action.kind === 'resource' ? {} : { name: action.name.slice(0, 500) }),
     bytes: action.bytes,
   }
 }

@@ -7,6 +7,7 @@ import { interactive } from './0005-interactive.ts'
 import { signals } from './0006-signals.ts'
 import { vouchers } from './0007-vouchers.ts'
 import { secretGrace } from './0008-secret-grace.ts'
+import { subjects } from './0009-subjects.ts'
 
 /** In order; a migration that has been released is never edited. */
 export const MIGRATIONS: readonly (readonly [name: string, up: (tx: Tx) => Promise<void>])[] = [
@@ -18,4 +19,5 @@ export const MIGRATIONS: readonly (readonly [name: string, up: (tx: Tx) => Promi
   ['0006-signals', signals],
   ['0007-vouchers', vouchers],
   ['0008-secret-grace', secretGrace],
+  ['0009-subjects', subjects],
 ]

@@ -30,6 +30,8 @@ export interface McpContext {
   readonly sealer: Sealer
   /** What the operator wants done with what is found. */
   rules(): readonly FirewallRule[]
+  /** Results are kept, sealed, in the log. */
+  keepsResults(): boolean
   marks(txn: string): TaskMarks
   readonly inFlight: InFlight
   readonly denials: Denials

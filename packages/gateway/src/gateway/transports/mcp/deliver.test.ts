@@ -22,6 +22,7 @@ function delivering(about: object, transformed: (originals: readonly Original[])
     scanner: createScanner({ secrets: () => new Map() }),
     marks: taskMarks(Buffer.alloc(32)),
     rules: () => [RULE],
+    keepsResults: () => false,
     logOrigin: 'test',
     transformed: (_exchange: Exchange, originals: readonly Original[]) => transformed(originals),
     authority: {

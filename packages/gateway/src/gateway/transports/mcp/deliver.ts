@@ -84,6 +84,7 @@ export function deliverer(
     if (lists && isObject(message.result)) return listed(inbound.text, message, lists)
     // An empty result must be empty (`ping`, `logging/setLevel`); nothing is proved by a receipt for it.
     if (about?.kind === 'control') return inbound
+    if (context.keepsResults() && message.result !== undefined) exchange.result = message.result
     return { ...inbound, text: finish(inbound.text, message) }
   }
 

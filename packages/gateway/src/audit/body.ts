@@ -1,0 +1,92 @@
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createHmac,
+  randomBytes,
+  timingSafeEqual,
+} from 'node:crypto'
+import { canonicalize } from '@ostiary/evidence'
+import type { JsonObject } from '../model/json.ts'
+import type { BodyReference } from './entry.ts'
+
+const VERSION = 1
+const IV = 12
+const TAG = 16
+const SALT = 32
+
+/** A sealed body is not what its entry says, or none of the keys open it. */
+export class BodyBroken extends Error {
+  override name = 'BodyBroken'
+}
+
+/** A key of one subject (or of none) for one month. */
+export interface BodyKey {
+  readonly id: string
+  /** 32 bytes. */
+  readonly key: Buffer
+}
+
+export interface SealedBody {
+  readonly bytes: Buffer
+  readonly reference: BodyReference
+}
+
+/**
+ * Seals content (AES-256-GCM) under all of the keys together, so that destroying any one of them destroys it: `version || iv || tag ||
+ * ciphertext(salt || canonical JSON)`. The commitment in the entry is HMAC(salt, content): salted, because a plain digest of personal data
+ * can be guessed, and beside the key, because GCM alone lets who chooses the keys open one ciphertext in two ways.
+ */
+export function sealBody(content: JsonObject, keys: readonly BodyKey[]): SealedBody {
+  const plain = Buffer.from(canonicalize(content), 'utf8')
+  const salt = randomBytes(SALT)
+  const commitment = createHmac('sha256', salt).update(plain).digest()
+  const iv = randomBytes(IV)
+  const cipher = createCipheriv('aes-256-gcm', joined(keys), iv).setAAD(commitment)
+  const sealed = Buffer.concat([cipher.update(salt), cipher.update(plain), cipher.final()])
+  const bytes = Buffer.concat([Buffer.of(VERSION), iv, cipher.getAuthTag(), sealed])
+  return {
+    bytes,
+    reference: {
+      sha256: createHash('sha256').update(bytes).digest('base64url'),
+      commitment: commitment.toString('base64url'),
+      keys: keys.map(({ id }) => id),
+    },
+  }
+}
+
+/** @throws BodyBroken */
+export function openBody(bytes: Uint8Array, reference: BodyReference, keys: readonly BodyKey[]): JsonObject {
+  const sealed = Buffer.from(bytes)
+  const commitment = Buffer.from(reference.commitment, 'base64url')
+  if (createHash('sha256').update(sealed).digest('base64url') !== reference.sha256)
+    throw new BodyBroken('the sealed body is not the one that the entry commits to')
+  if (sealed[0] !== VERSION || sealed.length < 1 + IV + TAG + SALT)
+    throw new BodyBroken('the sealed body has a form that this version does not know')
+  let opened: Buffer
+  try {
+    const decipher = createDecipheriv('aes-256-gcm', joined(keys), sealed.subarray(1, 1 + IV)).setAAD(
+      commitment,
+    )
+    decipher.setAuthTag(sealed.subarray(1 + IV, 1 + IV + TAG))
+    opened = Buffer.concat([decipher.update(sealed.subarray(1 + IV + TAG)), decipher.final()])
+  } catch {
+    throw new BodyBroken('the sealed body cannot be opened with its keys')
+  }
+  const plain = opened.subarray(SALT)
+  const actual = createHmac('sha256', opened.subarray(0, SALT)).update(plain).digest()
+  if (actual.length !== commitment.length || !timingSafeEqual(actual, commitment))
+    throw new BodyBroken('the sealed body does not fit the commitment in its entry')
+  return JSON.parse(plain.toString('utf8')) as JsonObject
+}
+
+/** One key is used as it is; several are made one that none of them gives away. */
+function joined(keys: readonly BodyKey[]): Buffer {
+  const [first, ...rest] = keys.map(({ key }) => key)
+  if (!first) throw new BodyBroken('a body is sealed under at least one key')
+  return rest.length === 0
+    ? first
+    : rest
+        .reduce((hmac, key) => hmac.update(key), createHmac('sha256', first).update('ostiary body'))
+        .digest()
+}
