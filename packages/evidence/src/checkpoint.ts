@@ -1,6 +1,4 @@
 import { fromBase64, toBase64 } from './bytes.ts'
-import type { VerifierKey } from './note.ts'
-import { openNote } from './note.ts'
 
 /** A tree head (C2SP tlog-checkpoint). */
 export interface Checkpoint {
@@ -19,11 +17,4 @@ export function parseCheckpoint(text: string): Checkpoint | undefined {
   if (!origin || size === undefined || !/^(0|[1-9]\d{0,15})$/.test(size) || root?.length !== 32)
     return undefined
   return Number.isSafeInteger(Number(size)) ? { origin, size: Number(size), root } : undefined
-}
-
-/** A checkpoint whose signature by the log's own key verifies and whose origin is that key's name. */
-export async function openCheckpoint(note: string, vkey: VerifierKey): Promise<Checkpoint | undefined> {
-  const text = await openNote(note, vkey)
-  const checkpoint = text === undefined ? undefined : parseCheckpoint(text)
-  return checkpoint?.origin === vkey.name ? checkpoint : undefined
 }

@@ -1,61 +1,63 @@
-import { sha256 } from '#sha256'
-import { concat, equal, fromBase64, toBase64, utf8 } from './bytes.ts'
+import { equal, fromBase64 } from './bytes.ts'
+import type { Checkpoint } from './checkpoint.ts'
+import { parseCheckpoint } from './checkpoint.ts'
+import { checkSignature } from './signature.ts'
+import type { VerifierKey } from './vkey.ts'
 
-/** Signature type of a plain Ed25519 note signature (C2SP signed-note). */
-const ED25519 = 1
-const MAX_SIGNATURES = 32
+/** More than any quorum needs: the bound is on the work that a stranger's note can make. */
+const MAX_SIGNATURES = 64
 
-/** A note verifier key: who signs, and with which Ed25519 key. */
-export interface VerifierKey {
-  readonly name: string
-  readonly id: Uint8Array
-  readonly key: Uint8Array
+/** A signature that verified. */
+export interface NoteSignature {
+  readonly key: VerifierKey
+  /** When it was made, POSIX seconds, for a cosignature. */
+  readonly time: number | undefined
 }
 
-export const keyId = (name: string, key: Uint8Array): Uint8Array =>
-  sha256(concat(utf8(`${name}\n`), Uint8Array.of(ED25519), key)).subarray(0, 4)
-
-/** `name+hex(key id)+base64(type || key)`. */
-export function formatVkey(name: string, key: Uint8Array): string {
-  const id = [...keyId(name, key)].map((byte) => byte.toString(16).padStart(2, '0')).join('')
-  return `${name}+${id}+${toBase64(concat(Uint8Array.of(ED25519), key))}`
-}
-
-/** Undefined when the text is no Ed25519 verifier key or its id does not fit. */
-export function parseVkey(text: string): VerifierKey | undefined {
-  const match = /^([^\s+]+)\+([0-9a-f]{8})\+(\S+)$/.exec(text.trim())
-  const data = match ? fromBase64(match[3] as string) : undefined
-  if (!match || data?.[0] !== ED25519 || data.length !== 33) return undefined
-  const name = match[1] as string
-  const key = data.subarray(1)
-  const id = keyId(name, key)
-  const hex = [...id].map((byte) => byte.toString(16).padStart(2, '0')).join('')
-  return hex === match[2] ? { name, id, key } : undefined
+export interface OpenedNote {
+  readonly text: string
+  /** At least one. */
+  readonly signatures: readonly NoteSignature[]
 }
 
 /**
- * Opens a signed note: the text, once the given key has signed it. Signatures of other keys are ignored.
- * Undefined when the note is malformed, unsigned by the key, or the key's signature does not verify.
+ * Opens a signed note (C2SP signed-note): its text and which of `keys` signed it. Signatures of other keys are ignored, and so are those
+ * of an algorithm that this runtime does not have.
+ * Undefined when the note is malformed, no key of `keys` signed it, or the signature of any of them does not verify.
  */
-export async function openNote(note: string, vkey: VerifierKey): Promise<string | undefined> {
+export async function verifyNote(
+  note: string,
+  keys: readonly VerifierKey[],
+): Promise<OpenedNote | undefined> {
   const end = note.lastIndexOf('\n\n')
   if (end < 0 || !note.endsWith('\n')) return undefined
   const text = note.slice(0, end + 1)
   const lines = note.slice(end + 2, -1).split('\n')
   if (lines.length > MAX_SIGNATURES || /[\u0000-\u0009\u000b-\u001f]/.test(note)) return undefined
-  let signed = false
+  const signatures: NoteSignature[] = []
   for (const line of lines) {
     const match = /^\u2014 (\S+) (\S+)$/.exec(line)
     const data = match ? fromBase64(match[2] as string) : undefined
     if (!match || !data || data.length < 5) return undefined
-    if (match[1] !== vkey.name || !equal(data.subarray(0, 4), vkey.id)) continue
-    if (!(await verifyEd25519(vkey.key, data.subarray(4), utf8(text)))) return undefined
-    signed = true
+    const id = data.subarray(0, 4)
+    const key = keys.find((known) => known.name === match[1] && equal(known.id, id))
+    if (!key) continue
+    const result = await checkSignature(key, data.subarray(4), text)
+    if (result.is === 'invalid') return undefined
+    if (result.is === 'valid') signatures.push({ key, time: result.time })
   }
-  return signed ? text : undefined
+  return signatures.length > 0 ? { text, signatures } : undefined
 }
 
-async function verifyEd25519(key: Uint8Array, signature: Uint8Array, message: Uint8Array): Promise<boolean> {
-  const imported = await crypto.subtle.importKey('raw', Uint8Array.from(key), 'Ed25519', false, ['verify'])
-  return await crypto.subtle.verify('Ed25519', imported, Uint8Array.from(signature), Uint8Array.from(message))
+/** The text of a note, once the given key has signed it; undefined otherwise, as {@link verifyNote}. */
+export const openNote = async (note: string, vkey: VerifierKey): Promise<string | undefined> =>
+  (await verifyNote(note, [vkey]))?.text
+
+/** A checkpoint whose signature by the log's own key verifies and whose origin is that key's name. */
+export async function openCheckpoint(note: string, vkey: VerifierKey): Promise<Checkpoint | undefined> {
+  // A cosignature says that somebody saw the checkpoint, not that the log made it.
+  if (vkey.kind !== 'ed25519') return undefined
+  const text = await openNote(note, vkey)
+  const checkpoint = text === undefined ? undefined : parseCheckpoint(text)
+  return checkpoint?.origin === vkey.name ? checkpoint : undefined
 }

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { generateKeyPairSync, sign } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { formatCheckpoint, openCheckpoint, parseCheckpoint } from './checkpoint.ts'
+import { formatCheckpoint, parseCheckpoint } from './checkpoint.ts'
 import { inclusionProof, leafHash, nodeHash } from './merkle.ts'
-import { formatVkey, keyId, openNote, parseVkey } from './note.ts'
+import { openCheckpoint, openNote } from './note.ts'
 import { formatReceipt, parseReceipt, verifyReceipt } from './receipt.ts'
+import { formatVkey, keyId, parseVkey } from './vkey.ts'
 
 const ORIGIN = 'log.example.org'
 const signer = (name = ORIGIN) => {
@@ -66,7 +67,7 @@ test('a note opens for the key that signed it, beside signatures of others, and 
     log.note('tab\there\n'),
     `${text}\n\u2014 ${ORIGIN} AAAA\n`,
     `${text}\n\u2014 ${ORIGIN} ${Buffer.from(keyId(ORIGIN, log.raw)).toString('base64')}\n`,
-    `${text}\n${other.line(text).repeat(32)}${log.line(text)}`,
+    `${text}\n${other.line(text).repeat(64)}${log.line(text)}`,
   ])
     assert.equal(await openNote(note, log.parsed), undefined, JSON.stringify(note))
 })

@@ -1,7 +1,10 @@
 import { fromBase64, toBase64 } from './bytes.ts'
-import { openCheckpoint } from './checkpoint.ts'
 import { leafHash, verifyInclusion } from './merkle.ts'
-import { parseVkey } from './note.ts'
+import type { Policy } from './policy.ts'
+import { LOG_ALONE } from './policy.ts'
+import { parseVkey } from './vkey.ts'
+import type { Cosignature } from './witnessed.ts'
+import { openWitnessed } from './witnessed.ts'
 
 const HEADER = 'c2sp.org/tlog-proof@v1'
 
@@ -29,24 +32,38 @@ export function parseReceipt(text: string): Receipt | undefined {
 }
 
 export type ReceiptCheck =
-  | { readonly ok: true; readonly index: number; readonly size: number }
+  | {
+      readonly ok: true
+      readonly index: number
+      readonly size: number
+      /** Who vouches for the checkpoint besides the log; present when a policy was given. */
+      readonly cosignatures?: readonly Cosignature[]
+    }
   | { readonly ok: false; readonly problem: string }
 
-/** Checks that `entry` (the exact bytes) is in the log of `vkey`, offline. */
+/**
+ * Checks offline that `entry` (the exact bytes) is in the log: that of `vkey`, or any that `policy` lists. With a policy, its quorum of
+ * witnesses must have cosigned the receipt's checkpoint.
+ */
 export async function verifyReceipt(input: {
   receipt: string
   entry: Uint8Array
-  vkey: string
+  vkey?: string
+  policy?: Policy
 }): Promise<ReceiptCheck> {
-  const vkey = parseVkey(input.vkey)
-  if (!vkey) return { ok: false, problem: 'the log’s public key is malformed' }
+  const vkey = input.vkey === undefined ? undefined : parseVkey(input.vkey)
+  if (input.vkey !== undefined && !vkey) return failed('the log’s public key is malformed')
   const receipt = parseReceipt(input.receipt)
-  if (!receipt) return { ok: false, problem: 'the receipt is malformed' }
-  const checkpoint = await openCheckpoint(receipt.checkpoint, vkey)
-  if (!checkpoint) return { ok: false, problem: 'the checkpoint is not signed by this log' }
+  if (!receipt) return failed('the receipt is malformed')
+  const opened = await openWitnessed(receipt.checkpoint, input.policy ?? LOG_ALONE, vkey)
+  if (!opened) return failed('the checkpoint is not signed by this log, or a signature is false')
+  const { checkpoint, cosignatures } = opened
   const { index, proof } = receipt
-  if (!verifyInclusion(leafHash(input.entry), index, checkpoint.size, proof, checkpoint.root)) {
-    return { ok: false, problem: 'the entry is not what the log holds at this index' }
-  }
-  return { ok: true, index, size: checkpoint.size }
+  if (!verifyInclusion(leafHash(input.entry), index, checkpoint.size, proof, checkpoint.root))
+    return failed('the entry is not what the log holds at this index')
+  if (!opened.isQuorum) return failed('too few witnesses cosigned the checkpoint')
+  const { size } = checkpoint
+  return input.policy ? { ok: true, index, size, cosignatures } : { ok: true, index, size }
 }
+
+const failed = (problem: string): ReceiptCheck => ({ ok: false, problem })

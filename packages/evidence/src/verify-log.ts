@@ -1,10 +1,13 @@
 import { concat, equal, fromUtf8, toBase64 } from './bytes.ts'
 import type { Checkpoint } from './checkpoint.ts'
-import { openCheckpoint } from './checkpoint.ts'
 import { EMPTY_ROOT, leafHash, nodeHash, rangeHash } from './merkle.ts'
-import type { VerifierKey } from './note.ts'
-import { parseVkey } from './note.ts'
+import { openCheckpoint } from './note.ts'
+import type { Policy } from './policy.ts'
+import { LOG_ALONE } from './policy.ts'
 import { entriesPath, parseEntries, TILE_WIDTH, tilePath } from './tiles.ts'
+import { parseVkey } from './vkey.ts'
+import type { Cosignature, WitnessedCheckpoint } from './witnessed.ts'
+import { openWitnessed } from './witnessed.ts'
 
 const HASH = 32
 /** A report that names more than this helps nobody. */
@@ -16,9 +19,10 @@ export type ReadFile = (path: string) => Promise<Uint8Array | undefined>
 export interface LogProblem {
   /**
    * `altered`: an entry is not what was hashed into the tree (edited, swapped or moved). `missing`: entries that the checkpoint counts
-   * are gone. `rewritten`: the history contradicts a checkpoint that was kept. `signature` and `format` speak for themselves.
+   * are gone. `rewritten`: the history contradicts a checkpoint that was kept or witnessed. `unwitnessed`: no checkpoint has the quorum
+   * of the policy. `signature` and `format` speak for themselves.
    */
-  readonly kind: 'altered' | 'missing' | 'rewritten' | 'signature' | 'format'
+  readonly kind: 'altered' | 'missing' | 'rewritten' | 'unwitnessed' | 'signature' | 'format'
   /** First entry concerned, where it can be told. */
   readonly index?: number
   readonly detail: string
@@ -29,23 +33,37 @@ export interface LogReport {
   readonly size: number
   readonly root: string
   readonly problems: readonly LogProblem[]
+  /** With a policy: the newest checkpoint with its quorum. Entries from `size` on are vouched for by the log alone. */
+  readonly witnessed?: { readonly size: number; readonly cosignatures: readonly Cosignature[] }
 }
 
+export interface VerifyLogOptions {
+  /** Of the log; may be left out where the policy names it. */
+  readonly vkey?: string
+  /** The witnesses to believe. */
+  readonly policy?: Policy
+  /** A checkpoint the auditor kept, or fetched from a witness: the log must be an extension of it. */
+  readonly held?: string
+}
+
+/** The newest checkpoint that had a quorum, beside `checkpoint`, which may be too young to have one. */
+export const WITNESSED_CHECKPOINT = 'checkpoint.witnessed'
+
 /**
- * Verifies a whole log from its files and public key alone: every entry against its hash in the tiles, every tile against the signed
- * root, and, with `held` (a checkpoint the auditor kept), that the present log is an extension of that one.
+ * Verifies a whole log from its files and public keys alone: every entry against its hash in the tiles, every tile against the signed
+ * root, that a quorum of witnesses saw this very history, and that it is an extension of the checkpoint the auditor kept.
  * Without a held or witnessed checkpoint, a history rewritten whole by who has the signing key cannot be told from the true one.
  */
-export async function verifyLog(
-  read: ReadFile,
-  options: { vkey: string; held?: string },
-): Promise<LogReport> {
-  const vkey = parseVkey(options.vkey)
-  if (!vkey) return failed('format', 'the log’s public key is malformed')
+export async function verifyLog(read: ReadFile, options: VerifyLogOptions): Promise<LogReport> {
+  const given = options.vkey === undefined ? undefined : parseVkey(options.vkey)
+  if (options.vkey !== undefined && !given) return failed('format', 'the log’s public key is malformed')
+  const policy = options.policy ?? LOG_ALONE
   const note = await read('checkpoint')
   if (!note) return failed('missing', 'there is no checkpoint')
-  const checkpoint = await openCheckpoint(decode(note), vkey)
-  if (!checkpoint) return failed('signature', 'the checkpoint is not signed by this log')
+  const opened = await openWitnessed(decode(note), policy, given)
+  if (!opened) return failed('signature', 'the checkpoint is not signed by this log')
+  const { checkpoint, log: vkey } = opened
+  const witnessed = options.policy && (await newestWitnessed(read, options.policy, opened))
 
   const problems: LogProblem[] = []
   const leaves = await readLeaves(read, checkpoint.size, problems)
@@ -56,9 +74,36 @@ export async function verifyLog(
     if (!equal(root, checkpoint.root) && problems.length === 0) {
       problems.push({ kind: 'altered', detail: 'the entries do not hash to the signed root' })
     }
-    if (options.held !== undefined) await compareHeld(options.held, vkey, checkpoint, levels, problems)
+    if (options.held !== undefined) {
+      const held = await openCheckpoint(options.held, vkey)
+      if (held) await compareHeld(held, 'kept', checkpoint, levels, problems)
+      else problems.push({ kind: 'signature', detail: 'the kept checkpoint is not signed by this log' })
+    }
+    if (witnessed) await compareHeld(witnessed.checkpoint, 'witnessed', checkpoint, levels, problems)
   }
-  return { ok: problems.length === 0, size: checkpoint.size, root: toBase64(checkpoint.root), problems }
+  if (options.policy && !witnessed) {
+    problems.push({ kind: 'unwitnessed', detail: 'no checkpoint is cosigned by a quorum of the policy' })
+  }
+  return {
+    ok: problems.length === 0,
+    size: checkpoint.size,
+    root: toBase64(checkpoint.root),
+    problems,
+    ...(witnessed
+      ? { witnessed: { size: witnessed.checkpoint.size, cosignatures: witnessed.cosignatures } }
+      : {}),
+  }
+}
+
+async function newestWitnessed(
+  read: ReadFile,
+  policy: Policy,
+  newest: WitnessedCheckpoint,
+): Promise<WitnessedCheckpoint | undefined> {
+  if (newest.isQuorum) return newest
+  const note = await read(WITNESSED_CHECKPOINT)
+  const older = note && (await openWitnessed(decode(note), policy, newest.log))
+  return older?.isQuorum ? older : undefined
 }
 
 /** Leaf hashes recomputed from the entries, each compared with the tile that should hold it. */
@@ -140,19 +185,17 @@ const rootOf = async (levels: readonly Uint8Array[][], size: number): Promise<Ui
   size === 0 ? EMPTY_ROOT : await rangeHash((level, index) => levels[level]?.[index] as Uint8Array, 0, size)
 
 async function compareHeld(
-  heldNote: string,
-  vkey: VerifierKey,
+  held: Checkpoint,
+  which: 'kept' | 'witnessed',
   now: Checkpoint,
   levels: readonly Uint8Array[][],
   problems: LogProblem[],
 ): Promise<void> {
-  const held = await openCheckpoint(heldNote, vkey)
-  if (!held) problems.push({ kind: 'signature', detail: 'the kept checkpoint is not signed by this log' })
-  else if (held.size > now.size) {
-    const detail = `the kept checkpoint counts ${held.size} entries, the log has ${now.size}`
+  if (held.size > now.size) {
+    const detail = `the ${which} checkpoint counts ${held.size} entries, the log has ${now.size}`
     problems.push({ kind: 'missing', index: now.size, detail })
   } else if (!equal(await rootOf(levels, held.size), held.root)) {
-    const detail = `the first ${held.size} entries are not those of the kept checkpoint`
+    const detail = `the first ${held.size} entries are not those of the ${which} checkpoint`
     problems.push({ kind: 'rewritten', detail })
   }
 }
