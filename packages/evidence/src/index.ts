@@ -3,6 +3,8 @@ export { canonicalize, NotCanonical } from './canonical-json.ts'
 export type { Checkpoint } from './checkpoint.ts'
 export { formatCheckpoint, parseCheckpoint } from './checkpoint.ts'
 export { cosignedText, cosignedTree, uint64 } from './cosignature.ts'
+export type { TileFile } from './growing-tree.ts'
+export { GrowingTree } from './growing-tree.ts'
 export type { NodeAt } from './merkle.ts'
 export {
   consistencyProof,

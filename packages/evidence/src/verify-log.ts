@@ -1,6 +1,8 @@
-import { concat, equal, fromUtf8, toBase64 } from './bytes.ts'
+import { equal, fromUtf8, toBase64 } from './bytes.ts'
 import type { Checkpoint } from './checkpoint.ts'
-import { EMPTY_ROOT, leafHash, nodeHash, rangeHash } from './merkle.ts'
+import type { TileFile } from './growing-tree.ts'
+import { GrowingTree } from './growing-tree.ts'
+import { EMPTY_ROOT, leafHash } from './merkle.ts'
 import { openCheckpoint } from './note.ts'
 import type { Policy } from './policy.ts'
 import { LOG_ALONE } from './policy.ts'
@@ -46,6 +48,11 @@ export interface VerifyLogOptions {
   readonly held?: string
 }
 
+/** A checkpoint that fixes the beginning of the history. */
+interface Fixed extends Checkpoint {
+  readonly which: string
+}
+
 /** The newest checkpoint that had a quorum, beside `checkpoint`, which may be too young to have one. */
 export const WITNESSED_CHECKPOINT = 'checkpoint.witnessed'
 
@@ -66,20 +73,32 @@ export async function verifyLog(read: ReadFile, options: VerifyLogOptions): Prom
   const witnessed = options.policy && (await newestWitnessed(read, options.policy, opened))
 
   const problems: LogProblem[] = []
-  const leaves = await readLeaves(read, checkpoint.size, problems)
-  if (leaves.length === checkpoint.size) {
-    const levels = treeOf(leaves)
-    await compareTiles(read, levels, problems)
-    const root = await rootOf(levels, checkpoint.size)
-    if (!equal(root, checkpoint.root) && problems.length === 0) {
+  const held = options.held === undefined ? undefined : await openCheckpoint(options.held, vkey)
+  if (options.held !== undefined && !held)
+    problems.push({ kind: 'signature', detail: 'the kept checkpoint is not signed by this log' })
+  const fixed: Fixed[] = [
+    ...(held ? [{ which: 'kept', ...held }] : []),
+    ...(witnessed ? [{ which: 'witnessed', ...witnessed.checkpoint }] : []),
+  ]
+  for (const { which, size } of fixed) {
+    if (size <= checkpoint.size) continue
+    const detail = `the ${which} checkpoint counts ${size} entries, the log has ${checkpoint.size}`
+    problems.push({ kind: 'missing', index: checkpoint.size, detail })
+  }
+  const tree = new GrowingTree()
+  const broken = new Set(fixed.filter(({ size, root }) => size === 0 && !equal(root, EMPTY_ROOT)))
+  const whole = await forEachLeaf(read, checkpoint.size, problems, async (leaf) => {
+    for (const tile of tree.append(leaf)) await compareTile(read, tile, problems)
+    for (const each of fixed) if (tree.size === each.size && !equal(tree.root(), each.root)) broken.add(each)
+  })
+  if (whole) {
+    for (const tile of tree.partialTiles()) await compareTile(read, tile, problems)
+    if (!equal(tree.root(), checkpoint.root) && problems.length === 0)
       problems.push({ kind: 'altered', detail: 'the entries do not hash to the signed root' })
+    for (const { which, size } of broken) {
+      const detail = `the first ${size} entries are not those of the ${which} checkpoint`
+      problems.push({ kind: 'rewritten', detail })
     }
-    if (options.held !== undefined) {
-      const held = await openCheckpoint(options.held, vkey)
-      if (held) await compareHeld(held, 'kept', checkpoint, levels, problems)
-      else problems.push({ kind: 'signature', detail: 'the kept checkpoint is not signed by this log' })
-    }
-    if (witnessed) await compareHeld(witnessed.checkpoint, 'witnessed', checkpoint, levels, problems)
   }
   if (options.policy && !witnessed) {
     problems.push({ kind: 'unwitnessed', detail: 'no checkpoint is cosigned by a quorum of the policy' })
@@ -106,20 +125,26 @@ async function newestWitnessed(
   return older?.isQuorum ? older : undefined
 }
 
-/** Leaf hashes recomputed from the entries, each compared with the tile that should hold it. */
-async function readLeaves(read: ReadFile, size: number, problems: LogProblem[]): Promise<Uint8Array[]> {
-  const leaves: Uint8Array[] = []
+/**
+ * Leaf hashes recomputed from the entries, each compared with the tile that should hold it.
+ * @returns false when it ended early, because entries are missing or nothing fits
+ */
+async function forEachLeaf(
+  read: ReadFile,
+  size: number,
+  problems: LogProblem[],
+  take: (leaf: Uint8Array) => Promise<void>,
+): Promise<boolean> {
   for (let start = 0; start < size; start += TILE_WIDTH) {
     const width = Math.min(TILE_WIDTH, size - start)
     const tile = start / TILE_WIDTH
-    const bundle = await read(entriesPath(tile, width))
-    const entries = bundle && parseEntries(bundle)
+    const { bundle, entries } = await readEntries(read, tile, width)
     if (!entries) {
       const detail = bundle ? 'a bundle of entries is malformed' : 'a bundle of entries is missing'
       problems.push({ kind: 'missing', index: start, detail })
-      return leaves
+      return false
     }
-    const hashes = await read(tilePath(0, tile, width))
+    const hashes = await readTile(read, 0, tile, width)
     if (hashes?.length !== width * HASH) {
       const detail = hashes ? 'a tile of hashes is cut short or malformed' : 'a tile of hashes is missing'
       problems.push({ kind: 'missing', index: start, detail })
@@ -131,73 +156,49 @@ async function readLeaves(read: ReadFile, size: number, problems: LogProblem[]):
       const kind = entries.length < width ? 'missing' : 'altered'
       const detail = `a bundle holds ${entries.length} entries instead of ${width}`
       problems.push({ kind, index: start + (wrong < 0 ? entries.length : wrong), detail })
-      return leaves
+      return false
     }
     for (const [i, entry] of entries.entries()) {
       const leaf = leafHash(entry)
-      leaves.push(leaf)
+      await take(leaf)
       const hash = hashes?.subarray(i * HASH, (i + 1) * HASH)
       if (hash?.length !== HASH || equal(leaf, hash)) continue
       problems.push({ kind: 'altered', index: start + i, detail: 'the entry is not the one that was hashed' })
-      if (problems.length >= MAX_PROBLEMS) return leaves
+      if (problems.length >= MAX_PROBLEMS) return false
     }
   }
-  return leaves
+  return true
 }
 
-/** The tiles above the leaves: what a reader of the log builds proofs from. */
-async function compareTiles(
+/** A partial file may be gone once the full one is there, which begins with it (C2SP tlog-tiles, Partial Tiles). */
+async function readTile(
   read: ReadFile,
-  levels: readonly Uint8Array[][],
-  problems: LogProblem[],
-): Promise<void> {
-  for (let level = 1; 8 * level < levels.length; level++) {
-    const hashes = levels[8 * level] as Uint8Array[]
-    for (let first = 0; first < hashes.length; first += TILE_WIDTH) {
-      const expected = concat(...hashes.slice(first, first + TILE_WIDTH))
-      const path = tilePath(level, first / TILE_WIDTH, expected.length / HASH)
-      const tile = await read(path)
-      if (tile && equal(tile, expected)) continue
-      const at = tile === undefined ? 0 : expected.findIndex((byte, i) => byte !== tile[i])
-      const index = (first + Math.floor(Math.max(at, 0) / HASH)) * TILE_WIDTH ** level
-      const detail = `the tile ${path} ${tile ? 'does not fit the entries below it' : 'is missing'}`
-      problems.push({ kind: tile ? 'altered' : 'missing', index, detail })
-      if (problems.length >= MAX_PROBLEMS) return
-    }
-  }
+  level: number,
+  index: number,
+  width: number,
+): Promise<Uint8Array | undefined> {
+  const tile = await read(tilePath(level, index, width))
+  if (tile || width === TILE_WIDTH) return tile
+  return (await read(tilePath(level, index)))?.subarray(0, width * HASH)
 }
 
-/** All complete subtrees, by level. */
-function treeOf(leaves: readonly Uint8Array[]): Uint8Array[][] {
-  const levels: Uint8Array[][] = [[...leaves]]
-  for (let below = levels[0] as Uint8Array[]; below.length > 1; ) {
-    const level: Uint8Array[] = []
-    for (let i = 0; i + 1 < below.length; i += 2) {
-      level.push(nodeHash(below[i] as Uint8Array, below[i + 1] as Uint8Array))
-    }
-    levels.push(level)
-    below = level
-  }
-  return levels
+async function readEntries(read: ReadFile, index: number, width: number) {
+  const bundle = await read(entriesPath(index, width))
+  if (bundle || width === TILE_WIDTH) return { bundle, entries: bundle && parseEntries(bundle) }
+  const full = await read(entriesPath(index))
+  return { bundle: full, entries: full && parseEntries(full)?.slice(0, width) }
 }
 
-const rootOf = async (levels: readonly Uint8Array[][], size: number): Promise<Uint8Array> =>
-  size === 0 ? EMPTY_ROOT : await rangeHash((level, index) => levels[level]?.[index] as Uint8Array, 0, size)
-
-async function compareHeld(
-  held: Checkpoint,
-  which: 'kept' | 'witnessed',
-  now: Checkpoint,
-  levels: readonly Uint8Array[][],
-  problems: LogProblem[],
-): Promise<void> {
-  if (held.size > now.size) {
-    const detail = `the ${which} checkpoint counts ${held.size} entries, the log has ${now.size}`
-    problems.push({ kind: 'missing', index: now.size, detail })
-  } else if (!equal(await rootOf(levels, held.size), held.root)) {
-    const detail = `the first ${held.size} entries are not those of the ${which} checkpoint`
-    problems.push({ kind: 'rewritten', detail })
-  }
+/** A tile above the leaves: what a reader of the log builds proofs from. */
+async function compareTile(read: ReadFile, expected: TileFile, problems: LogProblem[]): Promise<void> {
+  const { path, level, index: number, data } = expected
+  if (level === 0 || problems.length >= MAX_PROBLEMS) return
+  const tile = await readTile(read, level, number, data.length / HASH)
+  if (tile && equal(tile, data)) return
+  const at = tile === undefined ? 0 : data.findIndex((byte, i) => byte !== tile[i])
+  const index = (expected.index * TILE_WIDTH + Math.floor(Math.max(at, 0) / HASH)) * TILE_WIDTH ** level
+  const detail = `the tile ${path} ${tile ? 'does not fit the entries below it' : 'is missing'}`
+  problems.push({ kind: tile ? 'altered' : 'missing', index, detail })
 }
 
 function decode(bytes: Uint8Array): string {
