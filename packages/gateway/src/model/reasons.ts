@@ -276,6 +276,16 @@ export const REASONS = {
     'The call could not be recorded, so it was not made.',
     'Have an operator run `ostiary doctor`; the disk may be full.',
   ],
+  PROJECTION_BEHIND: [
+    503,
+    'The searchable tables hold {projected} of {size} entries of the log.',
+    'Ask again in a moment; `ostiary audit reindex --status` shows how far they are.',
+  ],
+  PROJECTION_BROKEN: [
+    503,
+    'The searchable tables cannot be used: {detail}.',
+    'Calls go on and are recorded. Remove the cause; the tables are made again from the log by themselves.',
+  ],
   STORE_UNAVAILABLE: [
     503,
     'The database of the gateway cannot be reached.',

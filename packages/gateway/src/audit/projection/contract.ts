@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import fc from 'fast-check'
+import type { LogEntry } from '../entry.ts'
+import { questionsOver } from './over.ts'
+import { Projector } from './projector.ts'
+import { hoursOf, rowOf } from './rows.ts'
+import type { ProjectionStore } from './store.ts'
+import { ProjectionGap } from './store.ts'
+import type { TestPlace } from './testing.ts'
+import { everything, FakeLog } from './testing.ts'
+
+const AT = Date.UTC(2026, 10, 30, 23, 59)
+
+/** Any entry that a log can hold, sensible or not: what agents and servers choose is in it. */
+const entry: fc.Arbitrary<Partial<LogEntry>> = fc
+  .record({
+    ts: fc.oneof(fc.integer({ min: AT - 9e9, max: AT + 9e9 }), fc.constantFrom(0, -5, 2 ** 53, Number.NaN)),
+    type: fc.constantFrom(
+      'call.intent',
+      'call.outcome',
+      'call.denied',
+      'task.opened',
+      'task.delegated',
+      'lease.opened',
+    ),
+    actor: fc.constantFrom(
+      { kind: 'agent', agent: 'agt_a', instance: 'ins_a' },
+      { kind: 'agent', agent: 'agt_b', instance: 'ins_b' },
+      { kind: 'operator', operator: 'alice' },
+      { kind: 'gateway' },
+    ),
+    task: fc.constantFrom(undefined, 'tsk_1', 'tsk_2', 'tsk_3'),
+    subjects: fc.array(fc.constantFrom('sbj_1', 'sbj_2', 7), { maxLength: 3 }),
+    data: fc.dictionary(
+      fc.constantFrom(
+        'name',
+        'server',
+        'call',
+        'code',
+        'result',
+        'bytes',
+        'ms',
+        'to_agent',
+        'to_instance',
+        'parent',
+        'target',
+      ),
+      fc.oneof(
+        fc.string({ unit: 'binary' }),
+        fc.constantFrom('\0', '\ud800', "'; drop table projection_entries; --", 'x'.repeat(5000)),
+        fc.integer(),
+        fc.double(),
+        fc.jsonValue(),
+      ),
+    ),
+  })
+  .map((made) => made as unknown as Partial<LogEntry>)
+
+/** What every {@link ProjectionStore} has to do, whatever it is made of. */
+export function projectionContract(name: string, fresh: () => Promise<TestPlace>): void {
+  describe(`searchable tables on ${name}`, () => {
+    let at: TestPlace
+    const opened: ProjectionStore[] = []
+    const open = async (origin?: string) => {
+      const store = await at.open(origin)
+      opened.push(store)
+      return store
+    }
+    before(async () => {
+      at = await fresh()
+    })
+    after(async () => {
+      for (const store of opened) await store[Symbol.asyncDispose]()
+      await at?.dispose()
+    })
+
+    test('following the log step by step gives the rows that a rebuild gives, whatever the entries hold', async () => {
+      const store = await open('property')
+      await fc.assert(
+        fc.asyncProperty(fc.array(fc.array(entry, { maxLength: 6 }), { maxLength: 5 }), async (steps) => {
+          const log = new FakeLog()
+          await store.clear()
+          const following = new Projector(store, log.folder)
+          for (const step of steps) {
+            log.push(...step)
+            await following.run()
+            // A process that begins in between knows nothing of what the one before had in memory.
+            await new Projector(store, log.folder).run()
+          }
+          const incremental = await everything(store)
+          await store.clear()
+          await new Projector(store, log.folder).run()
+          assert.deepEqual(await everything(store), incremental)
+        }),
+        { numRuns: 40 },
+      )
+    })
+
+    test('entries that come twice, or overlap, are there once', async () => {
+      const store = await open('twice')
+      const log = new FakeLog().push(...Array.from({ length: 9 }, (_, n) => ({ ts: AT + n })))
+      const rows = log.entriesOf.map((one) => rowOf(store.log, one.index, one.leaf, one.entry))
+      const batch = (from: number, to: number) => ({ entries: rows.slice(from, to), subjects: [], tasks: [] })
+      await store.add(0, batch(0, 6))
+      const before = await everything(store)
+      await store.add(0, batch(0, 6))
+      await store.add(2, batch(2, 5))
+      assert.deepEqual(await everything(store), before)
+      await store.add(4, batch(4, 9))
+      const { projection_entries, projection_hours, logs } = (await everything(store)) as Record<
+        string,
+        { seq: number }[]
+      >
+      assert.deepEqual(
+        projection_entries?.map(({ seq }) => seq),
+        [0, 1, 2, 3, 4, 5, 6, 7, 8],
+      )
+      assert.deepEqual(projection_hours, hoursOf(rows))
+      assert.deepEqual(logs, [{ projected: 9 }])
+    })
+
+    test('a gap is refused', async () => {
+      const store = await open('gap')
+      const row = rowOf(store.log, 3, 'leaf', new FakeLog().push({ ts: AT }).entriesOf[0]?.entry as LogEntry)
+      await assert.rejects(store.add(3, { entries: [row], subjects: [], tasks: [] }), ProjectionGap)
+    })
+
+    test('a batch that fails leaves neither rows nor an index behind', async () => {
+      const store = await open('failing')
+      const whole = new FakeLog().push({ ts: AT }, { ts: AT })
+      const [first, second] = whole.entriesOf.map((one) => rowOf(store.log, one.index, one.leaf, one.entry))
+      const empty = await everything(store)
+      const entries = [first, { ...second, leaf: null }] as unknown as (typeof first)[]
+      await assert.rejects(store.add(0, { entries: entries as never, subjects: [], tasks: [] }))
+      assert.deepEqual(await everything(store), empty)
+    })
+
+    test('a question cannot change anything', async () => {
+      const store = await open('reading')
+      for (const statement of [
+        'delete from projection_entries',
+        'drop table projection_hours',
+        'update projection_logs set projected = 7',
+      ]) {
+        await assert.rejects(store.query(statement, []), statement)
+      }
+    })
+
+    test('what was put back from a backup is another log: its projection begins anew', async () => {
+      const store = await open('restored')
+      const log = new FakeLog().push({ ts: AT }, { ts: AT, type: 'call.denied' }, { ts: AT })
+      await new Projector(store, log.folder).run()
+      const restored = new FakeLog().push({ ts: AT }, { ts: AT })
+      restored.entriesOf[1] = { ...(restored.entriesOf[1] as (typeof restored.entriesOf)[0]), leaf: 'other' }
+      assert.equal((await new Projector(store, restored.folder).run()).projected, 2)
+      restored.push({ ts: AT }, { ts: AT })
+      await new Projector(store, restored.folder).run()
+      const leaves = ((await everything(store)) as { projection_entries: { leaf: string }[] })
+        .projection_entries
+      assert.deepEqual(
+        leaves.map(({ leaf }) => leaf),
+        ['leaf 0', 'other', 'leaf 2', 'leaf 3'],
+      )
+    })
+
+    test('what the gateway did for a task belongs to the agent whose task it is', async () => {
+      const store = await open('owners')
+      const bot = { kind: 'agent', agent: 'agt_bot', instance: 'ins_bot' } as const
+      const log = new FakeLog().push(
+        { ts: AT, type: 'task.opened', actor: bot, task: 'tsk_1' },
+        {
+          ts: AT,
+          type: 'task.delegated',
+          actor: bot,
+          task: 'tsk_2',
+          data: { parent: 'tsk_1', to_agent: 'agt_sub', to_instance: 'ins_sub' },
+        },
+      )
+      await new Projector(store, log.folder).run()
+      log.push(
+        { ts: AT, type: 'lease.opened', task: 'tsk_2' },
+        { ts: AT, type: 'task.closed', task: 'tsk_1' },
+      )
+      await new Projector(store, log.folder).run()
+      const db = questionsOver(store.dialect, (text, parameters) => store.query(text, parameters))
+      const rows = await db
+        .selectFrom('projection_entries')
+        .select(['agent', 'instance'])
+        .where('log', '=', store.log)
+        .where('actor', '=', 'gateway')
+        .orderBy('seq')
+        .execute()
+      assert.deepEqual(rows, [
+        { agent: 'agt_sub', instance: 'ins_sub' },
+        { agent: 'agt_bot', instance: 'ins_bot' },
+      ])
+    })
+  })
+}

@@ -1,0 +1,182 @@
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import type { Kysely } from 'kysely'
+import { refuse } from '../../model/refusal.ts'
+import type { AuditLog } from '../log.ts'
+import { questionsOver } from './over.ts'
+import type { ProjectionPlace } from './place.ts'
+import type { Progress } from './projector.ts'
+import type { Parameter, Row } from './store.ts'
+import type { ProjectionTables } from './tables.ts'
+import type { FromThread, ThreadData, ToThread } from './thread.ts'
+
+const FOLLOW_MS = 500
+/** How long a question waits for the newest entries. */
+const PATIENCE_MS = 10_000
+const LONGEST_RETRY_MS = 60_000
+
+export interface ProjectionDeps {
+  /** The folder `log` of the data folder. */
+  readonly logDir: string
+  readonly log: Pick<AuditLog, 'size' | 'vkey' | 'origin' | 'publish'>
+  readonly place: ProjectionPlace
+  /** Told what is wrong, and `undefined` when it is no more. */
+  onProblem(problem: string | undefined): void
+}
+
+export interface ProjectionState {
+  readonly projected: number
+  readonly size: number
+  readonly problem: string | undefined
+}
+
+interface Question {
+  resolve(rows: readonly Row[]): void
+  reject(error: Error): void
+}
+
+/**
+ * The searchable tables of the log, seen from the process that owns it. They follow what the log publishes; nothing waits for them but
+ * questions, and a projection that is broken is tried again for ever without a call noticing.
+ */
+export class Projection implements AsyncDisposable {
+  readonly #d: ProjectionDeps
+  readonly db: Kysely<ProjectionTables>
+  readonly #timer: NodeJS.Timeout
+  readonly #questions = new Map<number, Question>()
+  #thread: Worker | undefined
+  #ids = 0
+  #projected = 0
+  #problem: string | undefined
+  #failures = 0
+  #retryAt = 0
+  #isClosed = false
+  /** Resolves at the next thing that the thread tells of itself. */
+  #news = Promise.withResolvers<void>()
+
+  constructor(deps: ProjectionDeps) {
+    this.#d = deps
+    this.db = questionsOver(deps.place.kind, (sql, parameters) => this.#query(sql, parameters))
+    this.#timer = setInterval(() => this.#follow(), FOLLOW_MS)
+    this.#timer.unref()
+    this.#follow()
+  }
+
+  get state(): ProjectionState {
+    return { projected: this.#projected, size: this.#d.log.size, problem: this.#problem }
+  }
+
+  /**
+   * Everything that is in the log now is in the tables, under a signed checkpoint, when this resolves.
+   * @returns the size of the log that answers cover
+   * @throws Refusal PROJECTION_BEHIND, PROJECTION_BROKEN; AuditUnavailable when no checkpoint can be written
+   */
+  async current(): Promise<number> {
+    const { size } = this.#d.log
+    const until = Date.now() + PATIENCE_MS
+    if (this.#projected < size) await this.#d.log.publish()
+    while (this.#projected < size) {
+      if (this.#problem !== undefined) refuse('PROJECTION_BROKEN', { detail: this.#problem.slice(0, 300) })
+      if (Date.now() > until) refuse('PROJECTION_BEHIND', { projected: this.#projected, size })
+      this.#follow()
+      await Promise.race([this.#news.promise, new Promise((done) => setTimeout(done, 100).unref())])
+    }
+    return size
+  }
+
+  /** Empties the tables and begins again. Resolves when they are empty; {@link state} shows how far it is. */
+  async rebuild(): Promise<void> {
+    await this.#ask((id) => ({ do: 'rebuild', id }))
+    this.#projected = 0
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true
+    clearInterval(this.#timer)
+    const thread = this.#thread
+    if (!thread) return
+    const over = new Promise((done) => thread.once('exit', done))
+    const impatient = setTimeout(() => void thread.terminate(), 5000)
+    this.#send({ do: 'close' })
+    await over
+    clearTimeout(impatient)
+  }
+
+  #follow(): void {
+    if (this.#projected < this.#d.log.size || this.#thread === undefined) this.#send({ do: 'follow' })
+  }
+
+  #query(sql: string, parameters: readonly Parameter[]): Promise<readonly Row[]> {
+    return this.#ask((id) => ({ do: 'query', id, sql, parameters }))
+  }
+
+  #ask(message: (id: number) => ToThread): Promise<readonly Row[]> {
+    const id = ++this.#ids
+    const { promise, resolve, reject } = Promise.withResolvers<readonly Row[]>()
+    this.#questions.set(id, { resolve, reject })
+    if (!this.#send(message(id))) this.#ended(this.#problem ?? 'it is being started again')
+    return promise
+  }
+
+  #send(message: ToThread): boolean {
+    this.#thread ??= this.#start()
+    this.#thread?.postMessage(message)
+    return this.#thread !== undefined
+  }
+
+  #start(): Worker | undefined {
+    if (this.#isClosed || Date.now() < this.#retryAt) return undefined
+    const { logDir, log, place } = this.#d
+    const data: ThreadData = { logDir, place, vkey: log.vkey, origin: log.origin }
+    const thread = new Worker(join(import.meta.dirname, 'thread.ts'), { workerData: data })
+    thread.unref()
+    thread.on('message', (message: FromThread) => this.#heard(message))
+    let why = 'its thread ended'
+    thread.on('error', (error: Error) => {
+      why = error.message
+    })
+    thread.on('exit', () => {
+      if (this.#thread !== thread) return
+      this.#thread = undefined
+      if (this.#isClosed) return this.#ended('the gateway stops')
+      this.#retryAt = Date.now() + Math.min(FOLLOW_MS * 2 ** this.#failures++, LONGEST_RETRY_MS)
+      this.#tellProblem(why)
+      this.#ended(why)
+    })
+    return thread
+  }
+
+  #heard(message: FromThread): void {
+    if ('progress' in message) {
+      const { projected, size, warning }: Progress = message.progress
+      this.#projected = projected
+      if (projected === size) {
+        this.#failures = 0
+        this.#tellProblem(warning)
+      }
+      this.#news.resolve()
+      this.#news = Promise.withResolvers<void>()
+      return
+    }
+    const question = this.#questions.get(message.id)
+    this.#questions.delete(message.id)
+    if ('rows' in message) question?.resolve(message.rows)
+    else question?.reject(new Error(`the searchable tables: ${message.error}`))
+  }
+
+  /** Nobody will answer what was asked. */
+  #ended(why: string): void {
+    for (const question of this.#questions.values()) {
+      question.reject(new Error(`the searchable tables: ${why}`))
+    }
+    this.#questions.clear()
+    this.#news.resolve()
+    this.#news = Promise.withResolvers<void>()
+  }
+
+  #tellProblem(problem: string | undefined): void {
+    if (problem === this.#problem) return
+    this.#problem = problem
+    this.#d.onProblem(problem)
+  }
+}
