@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises'
-import { mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, rm, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /**
@@ -12,6 +12,8 @@ export interface Files {
   read(path: string): Promise<Buffer | undefined>
   list(dir: string): Promise<string[]>
   remove(path: string): Promise<void>
+  /** Removes a folder with what is in it; nothing when there is none. */
+  removeFolder(path: string): Promise<void>
 }
 
 export interface JournalFile {
@@ -75,6 +77,7 @@ export const diskFiles: Files = {
     }
   },
   remove: (path) => unlink(path),
+  removeFolder: (path) => rm(path, { recursive: true, force: true }),
 }
 
 async function writeZeroes(handle: FileHandle, size: number): Promise<void> {

@@ -196,3 +196,24 @@ test('the journal of a real disk holds nothing that tiles hold, and its files ar
   }
   await again.close()
 })
+
+test('partial tiles and bundles go once the full ones are there, and the log opens and verifies without them', async () => {
+  using bench = new LogBench()
+  const disk = new MemoryDisk()
+  const log = await bench.open(disk)
+  for (const count of [100, 100, 60, 7]) {
+    await Promise.all(Array.from({ length: count }, (_, n) => log.append(event(n))))
+    await log.publish()
+  }
+  const partial = [...disk.written.keys()]
+    .filter((path) => path.includes('.p/'))
+    .map((path) => path.slice(bench.path('').length + 1))
+  assert.deepEqual(
+    partial.filter((path) => path.includes('000.p')),
+    ['tile/1/000.p/1'],
+  )
+  const found = disk.after('power cut')
+  const again = await bench.open(found)
+  assert.equal(again.size, 268)
+  assert.deepEqual((await bench.verify(found, again.vkey)).problems, [])
+})

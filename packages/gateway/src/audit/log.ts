@@ -200,6 +200,7 @@ export class AuditLog {
       this.#health(`tiles cannot be written: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`)
       throw error
     }
+    await this.#tree.prune()
     await this.#journal.prune(this.#signedSize)
   }
 

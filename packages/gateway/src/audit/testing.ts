@@ -93,6 +93,16 @@ export class MemoryDisk implements Files {
     })
   }
 
+  removeFolder(dir: string): Promise<void> {
+    return this.#change(() => {
+      for (const path of this.written.keys()) {
+        if (!path.startsWith(`${dir}/`)) continue
+        this.written.delete(path)
+        this.durable.delete(path)
+      }
+    })
+  }
+
   /** The disk a new process finds: after `kill -9` everything written, after a power cut only what was flushed. */
   after(crash: 'kill' | 'power cut'): MemoryDisk {
     const disk = new MemoryDisk()

@@ -34,6 +34,8 @@ export class Tree {
   /** Entries of the last, partial bundle, with their bodies. */
   #bundle: Appended[] = []
 
+  /** Folders of partial files whose full one was written. */
+  #superseded: string[] = []
   #lastRead: { readonly tile: number; readonly entries: Uint8Array[] } | undefined
 
   constructor(files: Files, dir: string) {
@@ -89,9 +91,18 @@ export class Tree {
       if (hashes.length > 0) writes.push([tilePath(level, index, hashes.length), Buffer.concat(hashes)])
     }
     await settled(writes.map(([path, data]) => this.#files.put(join(this.#dir, path), data)))
+    this.#superseded.push(...writes.flatMap(([path]) => (path.includes('.p/') ? [] : [`${path}.p`])))
     this.#edge = edge
     this.#bundle = last
     this.#size = size
+  }
+
+  /**
+   * Removes partial files whose full one is there. Call it once a checkpoint over the full ones is durable: until then a crash goes back to
+   * the one before, which needs them.
+   */
+  async prune(): Promise<void> {
+    for (const folder of this.#superseded.splice(0)) await this.#files.removeFolder(join(this.#dir, folder))
   }
 
   async root(size: number = this.#size): Promise<Uint8Array> {
