@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { after, test } from 'node:test'
 import { canonicalize, verifyReceipt } from '@ostiary/evidence'
 import type { LogActor, LogEvent } from '../model/evidence.ts'
+import { AuditUnavailable } from '../model/evidence.ts'
 import { Refusal, refuse } from '../model/refusal.ts'
 import { localBus } from '../store/local-bus.ts'
 import type { Store } from '../store/store.ts'
@@ -238,6 +239,20 @@ test('what was destroyed is not found in the file of the database', {
   assert.ok(holds(sealed) && holds('Unlikely-Name'))
   await a.subjects.erase('Cleo Unlikely-Name', OFFICER)
   assert.ok(!holds(sealed) && !holds('Unlikely-Name'))
+})
+
+test('what cannot be sealed is not recorded: the caller is told that the log is unavailable', async () => {
+  using bench = new LogBench()
+  const place = stores[0] as (typeof stores)[number]
+  const store = await place.open()
+  const a = await archive(bench, store)
+  await a.recorder.append(seen('Ada Example', 'kept'))
+  const size = a.log.size
+  await store[Symbol.asyncDispose]()
+  await assert.rejects(a.recorder.append(seen('Dora Example', 'lost')), AuditUnavailable)
+  assert.equal(a.log.size, size)
+  // What is in memory goes on.
+  await a.recorder.append(seen('Ada Example', 'kept'))
 })
 
 test('an event that is not sealed is refused by the log itself', async () => {

@@ -1,5 +1,6 @@
 import type { Clock } from '../lib/clock.ts'
 import type { LogEvent, LogPosition, Recorder } from '../model/evidence.ts'
+import { AuditUnavailable } from '../model/evidence.ts'
 import { sealBody } from './body.ts'
 import type { BodyKeys } from './body-keys.ts'
 import { monthOf } from './body-keys.ts'
@@ -69,5 +70,9 @@ function whenHere<T, R>(
   next: (values: readonly T[]) => R | Promise<R>,
 ): R | Promise<R> {
   const isHere = (all: typeof values): all is readonly T[] => !all.some((value) => value instanceof Promise)
-  return isHere(values) ? next(values) : Promise.all(values).then(next)
+  if (isHere(values)) return next(values)
+  const fetched = Promise.all(values).catch((cause: unknown) => {
+    throw new AuditUnavailable('the keys to seal the entry with cannot be had', { cause })
+  })
+  return fetched.then(next)
 }
