@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createSecretKey, randomBytes } from 'node:crypto'
 import { newId } from '../lib/id.ts'
 import type { Store } from '../store/store.ts'
 import { UniqueViolation } from '../store/store.ts'
@@ -92,7 +92,7 @@ export class BodyKeys {
           .values({ id, subject, record_class: recordClass, month, sealed, created_at: now })
           .execute(),
       )
-      return { id, key }
+      return { id, key: createSecretKey(key) }
     } catch (error) {
       if (!(error instanceof UniqueViolation)) throw error
       // Another call, or another gateway on the same database, made it first.
@@ -101,7 +101,7 @@ export class BodyKeys {
   }
 
   #opened({ id, sealed }: { id: string; sealed: string }): BodyKey {
-    return { id, key: Buffer.from(this.#sealer.open(`body:${id}`, sealed), 'base64') }
+    return { id, key: createSecretKey(Buffer.from(this.#sealer.open(`body:${id}`, sealed), 'base64')) }
   }
 }
 

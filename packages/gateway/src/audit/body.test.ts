@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { hash, randomBytes } from 'node:crypto'
+import { createSecretKey, hash, randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { JsonObject } from '../model/json.ts'
 import { BodyBroken, openBody, sealBody } from './body.ts'
 
-const key = (id: string) => ({ id, key: randomBytes(32) })
+const key = (id: string) => ({ id, key: createSecretKey(randomBytes(32)) })
 
 test('content comes back as it was, under one key or several', () => {
   const [a, b, c] = [key('a'), key('b'), key('c')]

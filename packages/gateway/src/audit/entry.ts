@@ -16,7 +16,7 @@ export interface LeafEvent extends Omit<LogEvent, 'about' | 'content'> {
 export interface BodyReference {
   /** SHA-256 of the sealed bytes: who has no key can tell that they are the ones. */
   readonly sha256: string
-  /** HMAC-SHA-256 of the content under a salt that is sealed with it: no key opens it to anything else. */
+  /** SHA-256 of a salt and the content; the salt is sealed with it. No key opens it to anything else. */
   readonly commitment: string
   /** Keys that it is sealed under; all of them are needed. */
   readonly keys: readonly string[]
