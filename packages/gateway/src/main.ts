@@ -29,9 +29,11 @@ import { hostGuard } from './gateway/guard.ts'
 import { honoRoute } from './gateway/hono-route.ts'
 import { addressOf, closeNow, closeServer, freePort, listen } from './gateway/listen.ts'
 import { LogKeeping } from './gateway/log-keeping.ts'
+import { Observation } from './gateway/observation.ts'
 import { openStore } from './gateway/open-store.ts'
 import { Owner } from './gateway/owner.ts'
 import { peopleOf } from './gateway/people.ts'
+import { probeRoute } from './gateway/probes.ts'
 import type { RoomDeps } from './gateway/rooms.ts'
 import { furnish, openRooms, personSignals, retryLeases } from './gateway/rooms.ts'
 import { readTls } from './gateway/tls.ts'
@@ -116,6 +118,8 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
             { server, text: withoutSecrets(text, rooms.leases.knownSecrets()) },
             'a server wrote to its error output',
           ),
+        // What runs when the gateway stops ends with it.
+        onProcess: (event) => void log.append(event).catch(() => {}),
         onProblem: (problem, error) => logger.error({ err: error }, problem),
         onBug,
       },
@@ -151,6 +155,20 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     async () => plane.registryChanged(),
   )
 
+  const sealKey = privateKey(join(dataDir, 'keys', 'sessions.key'))
+  const observation = stack.use(
+    await Observation.open({
+      loaded,
+      rooms,
+      plane,
+      fleet,
+      key: sealKey,
+      version: VERSION,
+      onProblem: (problem) => logger.warn(problem),
+      onBug,
+    }),
+  )
+  const { readiness } = observation
   const routes: Route[] = []
   const { origins } = loaded.config.listen
   const hosts = [...loaded.config.listen.hosts, hostOf(loaded)]
@@ -174,7 +192,6 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     committer: new Committer(join(dataDir, 'keys', 'commitment.key')),
     whyRefuse: () => keeping.whyRefuse(),
   })
-  const sealKey = privateKey(join(dataDir, 'keys', 'sessions.key'))
   const mcp = plane.route({
     issuer,
     logOrigin: log.origin,
@@ -183,6 +200,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     secrets: () => leases.knownSecrets(),
     sealer: sealer(sealKey),
     marks: taskMarks(sealKey),
+    telemetry: observation.telemetry,
   })
   const proofWindowMs = durationMs(loaded.config.tokens.proof_window)
   const useOnce = (key: string) => replay.use(key)
@@ -352,6 +370,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     (request: Request) =>
       bus.alive() ? fetch(request) : refusalAnswer(reason('LOCKS_STALE'))
   routes.push(
+    probeRoute(() => readiness.missing()),
     mcp,
     honoRoute(whileAlive(oauth), ['/oauth/', '/.well-known/', '/v1/enrol', '/v1/keys', '/ssf/']),
     honoRoute(whileAlive(agentRoutes), ['/v1/tasks']),
@@ -409,9 +428,20 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
   if (isFleet) {
     stack.use(fleet)
     await fleet.start(
-      { issuer, logOrigin: log.origin, sealKey, listen: publicly, tls, hosts, origins, ownerSocket },
+      {
+        issuer,
+        logOrigin: log.origin,
+        sealKey,
+        listen: publicly,
+        tls,
+        hosts,
+        origins,
+        ownerSocket,
+        telemetry: observation.settings,
+      },
       ownerMethods(owner, {
         rate: new RateLimit(loaded.config.limits.rate),
+        readiness,
         onProblem: (problem) => logger.error(problem),
       }),
     )

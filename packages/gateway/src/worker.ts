@@ -11,8 +11,12 @@ import type { Route } from './gateway/front.ts'
 import { front } from './gateway/front.ts'
 import { hostGuard } from './gateway/guard.ts'
 import { closeServer, listen } from './gateway/listen.ts'
+import { probeRoute } from './gateway/probes.ts'
+import { Readiness } from './gateway/readiness.ts'
 import { systemClock } from './lib/clock.ts'
 import { sealer } from './lib/sealed-token.ts'
+import type { RunningTelemetry } from './trace/start.ts'
+import { startTelemetry } from './trace/start.ts'
 
 /**
  * One of several processes that serve connections. It holds only copies and what is open; whatever must be decided once on a machine is
@@ -23,6 +27,7 @@ const onBug = (error: unknown) =>
   void owner.ask('report', String((error as Error).stack ?? error)).catch(() => {})
 
 let plane: DataPlane | undefined
+let telemetry: RunningTelemetry | undefined
 let close = async () => {}
 
 const methods: WorkerMethods = {
@@ -34,21 +39,27 @@ const methods: WorkerMethods = {
         env: {},
         views: () => authority.views(),
         onServerOutput: () => {},
+        // Servers that are child processes belong to the owner.
+        onProcess: () => {},
         onProblem: (problem, error) => onBug(new Error(problem, { cause: error })),
         onBug,
       },
       state.snapshot,
     )
     await plane.configure(state.snapshot)
+    telemetry = await startTelemetry(constants.telemetry, (problem) => onBug(problem))
     const server = front({
-      routes: routes(plane, constants),
+      routes: routes(plane, telemetry, constants),
       guard: hostGuard({ hosts: constants.hosts, origins: constants.origins }),
       onBug,
       tls: constants.tls,
     })
     await listen(server, constants.listen)
     const { inFlight } = plane
-    close = () => closeServer(server, inFlight)
+    close = async () => {
+      await closeServer(server, inFlight)
+      await telemetry?.[Symbol.asyncDispose]()
+    }
   },
   async update(state) {
     authority.update(state)
@@ -68,6 +79,7 @@ const methods: WorkerMethods = {
     authority.beat()
     return plane?.inFlight.size ?? 0
   },
+  metrics: async () => (await telemetry?.snapshot()) ?? [],
   async close() {
     await close()
     process.exit(0)
@@ -88,7 +100,7 @@ process.on('SIGINT', () => {})
 process.on('SIGTERM', () => {})
 process.on('disconnect', () => process.exit(1))
 
-function routes(own: DataPlane, constants: FleetConstants): Route[] {
+function routes(own: DataPlane, seen: RunningTelemetry, constants: FleetConstants): Route[] {
   const data = own.route({
     issuer: constants.issuer,
     logOrigin: constants.logOrigin,
@@ -97,8 +109,13 @@ function routes(own: DataPlane, constants: FleetConstants): Route[] {
     secrets: () => authority.secrets(),
     sealer: sealer(Buffer.from(constants.sealKey)),
     marks: taskMarks(Buffer.from(constants.sealKey)),
+    telemetry: seen,
   })
+  const readiness = new Readiness(async () =>
+    authority.alive() ? await owner.ask('missing').catch(() => ['owner' as const]) : ['owner'],
+  )
   return [
+    probeRoute(() => readiness.missing()),
     { ...data, matches: (path) => data.matches(path) && isHere(own, path) },
     forwardRoute(constants.ownerSocket),
   ]

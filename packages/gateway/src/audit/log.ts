@@ -119,6 +119,33 @@ export class AuditLog {
     return this.#size
   }
 
+  /** Durable entries that no signed checkpoint covers yet. */
+  get unsigned(): number {
+    return this.#size - this.#signedSize
+  }
+
+  /** Entries that wait for the disk. */
+  get waiting(): number {
+    return this.#queue.length
+  }
+
+  /** False since the disk refused, until it takes an entry again. */
+  get isHealthy(): boolean {
+    return this.#healthy
+  }
+
+  /** Whether an entry could be written now: as long as nobody appends after a failure, only trying shows. */
+  async takesEntries(): Promise<boolean> {
+    if (this.#closed) return false
+    if (this.#healthy) return true
+    try {
+      await this.#files.put(join(this.#logDir, 'probe'), Buffer.alloc(4096))
+      return true
+    } catch {
+      return false
+    }
+  }
+
   /** The newest signed checkpoint, a signed note; empty before the first. */
   checkpoint(): string {
     return this.#checkpoint

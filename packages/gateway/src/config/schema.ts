@@ -9,6 +9,7 @@ import { LabelsSchema } from './label-schema.ts'
 import { LocalTool, ModelSchema } from './model-schema.ts'
 import { PeopleSchema } from './people-schema.ts'
 import { SignalsSchema } from './signals-schema.ts'
+import { ServerTraceSchema, TelemetrySchema } from './telemetry-schema.ts'
 import { TrustSchema } from './trust-schema.ts'
 
 export { durationMs, Name, type SecretReference } from './fields.ts'
@@ -52,6 +53,9 @@ const serverCommon = {
       'Requests this server may send to the client. None by default: each lets the server steer the agent or its user.',
     ),
   timeout: Duration.default('60s').describe('Longest silence of the server while a call is open.'),
+  trace: ServerTraceSchema.prefault({}).describe(
+    'What of an agent’s trace context this server may see beside the gateway’s own span. Nothing by default.',
+  ),
   reverify: Duration.default('10s').describe(
     'How long a verified tool list counts as fresh before a call re-verifies it.',
   ),
@@ -302,6 +306,7 @@ export const ConfigSchema = z.strictObject({
     'MCP clients that people use: sign-in, consent, and a task on their behalf.',
   ),
   policies: z.array(z.string()).default([]).describe('Cedar policy files, relative to this file.'),
+  telemetry: TelemetrySchema.prefault({}).describe('OpenTelemetry and Prometheus. Read at start.'),
   firewall: FirewallSchema.prefault({}).describe('What is done with what detectors find in content.'),
   flow: FlowSchema.prefault({}).describe('Where a value came from decides where it may go.'),
   audit: AuditSchema.prefault({}).describe('What the log keeps, for how long, and who follows it.'),

@@ -10,6 +10,7 @@ const READ_AT_START: readonly (readonly [string, (config: Config) => unknown])[]
   ['keys', (config) => config.keys],
   ['tokens', (config) => config.tokens],
   ['people', (config) => config.people],
+  ['telemetry', (config) => config.telemetry],
 ]
 
 /** Settings that differ and are taken into use only when the gateway starts. */

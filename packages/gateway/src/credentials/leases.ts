@@ -6,7 +6,7 @@ import { before, DeadlinePassed } from '../lib/deadline.ts'
 import type { RequestKey } from '../lib/http-signature.ts'
 import { newId } from '../lib/id.ts'
 import type { Secret } from '../lib/secret.ts'
-import { AuditUnavailable, type Recorder } from '../model/evidence.ts'
+import { AuditUnavailable, type LogTrace, type Recorder } from '../model/evidence.ts'
 import { Refusal, refuse } from '../model/refusal.ts'
 import type { LeaseRow } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
@@ -96,7 +96,7 @@ export class Leases {
   }
 
   /** What to inject for this task. Synchronous once the lease is open. @throws Refusal CREDENTIAL_UNAVAILABLE, TASK_CLOSED */
-  injectionFor(server: string, task: string): Injection | Promise<Injection> {
+  injectionFor(server: string, task: string, trace?: LogTrace): Injection | Promise<Injection> {
     const key = `${task}\n${server}`
     const held = this.#leases.get(key)
     if (held instanceof Promise) return held.then((lease) => lease.injection)
@@ -105,7 +105,7 @@ export class Leases {
       return held.injection
     }
     const replaced = held?.id
-    const opening = this.#open(server, task)
+    const opening = this.#open(server, task, trace)
     this.#leases.set(key, opening)
     return opening.then(
       async (lease) => {
@@ -115,7 +115,7 @@ export class Leases {
         if (replaced !== undefined) void this.#end(replaced).catch(() => {})
         await this.#d.onOpened()
         // The configuration changed meanwhile, or the task ended: this one is of yesterday.
-        return isWanted ? lease.injection : await this.injectionFor(server, task)
+        return isWanted ? lease.injection : await this.injectionFor(server, task, trace)
       },
       (error: unknown) => {
         if (this.#leases.get(key) === opening) this.#leases.delete(key)
@@ -129,7 +129,7 @@ export class Leases {
   }
 
   /** The row is written before anything is minted, so that a crash leaves a trace of what may have to be revoked. */
-  async #open(server: string, task: string): Promise<Lease> {
+  async #open(server: string, task: string, trace: LogTrace | undefined): Promise<Lease> {
     const config = this.#d.serverConfig(server)
     if (!config) return refuse('SERVER_UNKNOWN', { server })
     const holder = task === OWN_TASK ? undefined : this.#d.holder(task)
@@ -163,6 +163,7 @@ export class Leases {
         type: 'lease.opened',
         actor: { kind: 'gateway' },
         task,
+        ...(trace ? { trace } : {}),
         data: { lease: id, server, credential: row.broker, expires_at: minted?.expiresAt ?? null },
       })
       await this.#activate(id, task)

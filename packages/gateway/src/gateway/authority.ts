@@ -4,7 +4,7 @@ import type { FlowCall, FlowResult, FlowVerdict, PersonsWords } from '../flow/ta
 import type { Cost } from '../grants/budgets.ts'
 import type { CompiledGrant } from '../grants/compile.ts'
 import type { TokenSession } from '../identity/authenticate.ts'
-import type { LogEvent, LogPosition } from '../model/evidence.ts'
+import type { LogEvent, LogPosition, LogTrace } from '../model/evidence.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { Reason } from '../model/reasons.ts'
 import type { Task } from '../model/task.ts'
@@ -57,7 +57,8 @@ export interface Authority {
   whyNotLive(id: string): MaybePromise<Reason>
   tools(server: string): MaybePromise<ReadonlyMap<string, ToolView>>
   observe(server: string, seen: Seen): Promise<ReadonlyMap<string, ToolView>>
-  injection(server: string, task: string): MaybePromise<Injection>
+  /** @param trace the call that needs it, for the record of what is opened for it */
+  injection(server: string, task: string, trace?: LogTrace): MaybePromise<Injection>
   /** Gives back the credential that a task holds on a server. */
   release(server: string, task: string): Promise<void>
   /** What a person says on the model leg, by the agent's word. */

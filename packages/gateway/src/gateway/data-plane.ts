@@ -2,6 +2,7 @@ import type { Loaded } from '../config/load.ts'
 import type { Config, ServerConfig } from '../config/schema.ts'
 import { PolicyEngine } from '../grants/policy/policy.ts'
 import type { Clock } from '../lib/clock.ts'
+import type { LogEvent } from '../model/evidence.ts'
 import { sentence } from '../model/reasons.ts'
 import { Refusal } from '../model/refusal.ts'
 import type { Lock } from '../oversight/locks.ts'
@@ -13,6 +14,7 @@ import { InFlight } from './in-flight.ts'
 import { llmRoute } from './llm.ts'
 import type { McpParts } from './mcp.ts'
 import { connectUpstream, mcpContext, mcpRoute, meetAgain } from './mcp.ts'
+import { processEvent } from './process-events.ts'
 import { Servers } from './servers.ts'
 import { Providers } from './transports/llm/providers.ts'
 
@@ -31,6 +33,8 @@ export interface PlaneDeps {
   /** Every definition the registry knows now. */
   views(): readonly ToolView[]
   onServerOutput(server: string, text: string): void
+  /** A child process of a server began or ended. */
+  onProcess(event: LogEvent): void
   onProblem(problem: string, error?: unknown): void
   onBug(error: unknown): void
 }
@@ -103,7 +107,7 @@ export class DataPlane implements AsyncDisposable {
   route({
     secrets,
     ...parts
-  }: Pick<McpParts, 'issuer' | 'logOrigin' | 'authority' | 'scanner' | 'sealer' | 'marks'> & {
+  }: Pick<McpParts, 'issuer' | 'logOrigin' | 'authority' | 'scanner' | 'sealer' | 'marks' | 'telemetry'> & {
     secrets(): ReadonlyMap<string, string>
   }): Route {
     this.#parts = {
@@ -174,6 +178,10 @@ export class DataPlane implements AsyncDisposable {
       base: this.#now.path,
       env: this.#d.env,
       onStderr: (text) => this.#d.onServerOutput(name, text),
+      runs: {
+        started: (run) => this.#d.onProcess(processEvent(name, run)),
+        ended: (run, end) => this.#d.onProcess(processEvent(name, run, end)),
+      },
     })
   }
 }

@@ -8,6 +8,7 @@ import type { Json } from '../model/json.ts'
 import type { Principal } from '../model/principal.ts'
 import type { Reason } from '../model/reasons.ts'
 import type { Task } from '../model/task.ts'
+import type { CallTrace } from '../trace/call-trace.ts'
 
 /** What the HTTP request carried for proving who sent it. */
 export interface Presented {
@@ -74,6 +75,7 @@ export interface Exchange {
   readonly startedAt: number
   readonly signal: AbortSignal
   readonly facts: Partial<Facts>
+  readonly trace: CallTrace
   /** What detectors found on the way there and back, for the record: names, no content. */
   readonly findings: Set<string>
   /** What came back, where the log keeps it. */

@@ -9,6 +9,8 @@ import type { TlsMaterial, WebServer } from './tls.ts'
 
 /** One place that answers requests below a path. */
 export interface Route {
+  /** Also by a name that is not this gateway's, and for any page: it shows nothing. */
+  readonly answersAnyHost?: boolean
   /** True when the path is this route's. */
   matches(path: string): boolean
   handle(req: IncomingMessage, res: ServerResponse, path: string): Promise<void>
@@ -60,10 +62,10 @@ async function dispatch(
   req: IncomingMessage,
   res: ServerResponse,
 ): Promise<void> {
-  guard(req)
-  if (routes.length === 0) throw new Refusal(reason('SHUTTING_DOWN'))
   const path = (req.url ?? '/').split('?', 1)[0] as string
   const route = routes.find((candidate) => candidate.matches(path))
+  if (!route?.answersAnyHost) guard(req)
+  if (routes.length === 0) throw new Refusal(reason('SHUTTING_DOWN'))
   if (!route) throw new Refusal(reason('PATH_UNKNOWN'))
   await route.handle(req, res, path)
 }

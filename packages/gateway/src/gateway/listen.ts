@@ -17,15 +17,19 @@ export interface Place {
   readonly scheme?: 'http' | 'https'
 }
 
-/** Starts listening. @returns the base address */
-export async function listen(server: WebServer, { host, port, scheme = 'http' }: Place): Promise<string> {
+/** Starts listening. @param setting where the port is configured @returns the base address @throws CannotListen */
+export async function listen(
+  server: WebServer,
+  { host, port, scheme = 'http' }: Place,
+  setting = 'listen.port',
+): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   server.once('error', (error: NodeJS.ErrnoException) => {
     const why =
       error.code === 'EADDRINUSE' ? 'another program is listening there' : (error.code ?? error.message)
     reject(
       new CannotListen(
-        `Cannot listen on ${host}:${port}: ${why}. Choose another port under \`listen.port\` in ostiary.yaml.`,
+        `Cannot listen on ${host}:${port}: ${why}. Choose another port under \`${setting}\` in ostiary.yaml.`,
       ),
     )
   })

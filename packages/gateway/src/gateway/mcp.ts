@@ -10,10 +10,14 @@ import { challenge } from '../identity/authenticate.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Sealer } from '../lib/sealed-token.ts'
 import type { LogEvent } from '../model/evidence.ts'
+import type { Reason } from '../model/reasons.ts'
 import { status } from '../model/reasons.ts'
 import { RateLimit } from '../oversight/rate-limit.ts'
 import type { Placement } from '../segments/segments.ts'
+import type { Telemetry } from '../trace/telemetry.ts'
 import type { Authority } from './authority.ts'
+import { destinationOf } from './destination.ts'
+import { endedCall } from './ended-call.ts'
 import type { Exchange, Facts } from './exchange.ts'
 import type { Route } from './front.ts'
 import type { InFlight } from './in-flight.ts'
@@ -42,6 +46,7 @@ import { McpEndpoint } from './transports/mcp/endpoint.ts'
 import { introduce } from './transports/mcp/introduce.ts'
 import type { Upstream } from './transports/mcp/upstream.ts'
 import { httpUpstream } from './transports/mcp/upstream-http.ts'
+import type { RunEvents } from './transports/mcp/upstream-stdio.ts'
 import { stdioUpstream } from './transports/mcp/upstream-stdio.ts'
 
 /** What the MCP side of one worker is made of. `config`, `placement` and `engine` give the present snapshot. */
@@ -54,6 +59,7 @@ export interface McpParts {
   readonly scanner: Scanner
   readonly sealer: Sealer
   marks(txn: string): TaskMarks
+  readonly telemetry: Telemetry
   readonly inFlight: InFlight
   config(): Config
   placement(): Placement
@@ -82,10 +88,14 @@ export function mcpPipeline(p: McpParts): Pipeline {
       flowStage(p.authority),
       policyStage(p.engine),
       approveStage(p.authority),
-      recordStage(p.authority, () => keepsArguments(p.config())),
+      recordStage(p.authority, {
+        keepsArguments: () => keepsArguments(p.config()),
+        destination: (server) => destinationOf(p.config(), server),
+      }),
       credentialStage(p.authority),
     ],
     p.onBug,
+    p.telemetry.onStage,
   )
 }
 
@@ -103,6 +113,7 @@ export function mcpContext(p: McpParts): McpContext {
     keepsResults: () => p.config().audit.content === 'arguments-and-results',
     marks: p.marks,
     inFlight: p.inFlight,
+    sampler: p.telemetry.sampler,
     introduced: (server) => introduced(p, server),
     limits() {
       const { body, body_timeout, in_flight } = p.config().limits
@@ -112,6 +123,7 @@ export function mcpContext(p: McpParts): McpContext {
     reverifyMs: (server) => durationMs(server.config.reverify),
     outcome(exchange, outcome) {
       const facts = exchange.facts as Facts
+      watched(p, exchange, { ...outcome, record: facts.intent })
       p.authority
         .settle({
           event: {
@@ -119,6 +131,7 @@ export function mcpContext(p: McpParts): McpContext {
             actor: actorOf(facts.principal),
             task: facts.task.id,
             grant: facts.grant.id,
+            trace: exchange.trace.logged,
             data: {
               call: exchange.id,
               intent: facts.intent.index,
@@ -145,6 +158,7 @@ export function mcpContext(p: McpParts): McpContext {
           type: 'message.blocked',
           actor: { kind: 'gateway' },
           task: facts.task.id,
+          trace: exchange.trace.logged,
           data: {
             call: exchange.id,
             server: facts.action.server,
@@ -156,31 +170,16 @@ export function mcpContext(p: McpParts): McpContext {
     },
     denials: {
       async record(exchange, why, stage) {
-        const { principal, task, grant, action } = exchange.facts
         // A stranger can make denials without end; what is known of each is little, so only some are kept.
-        if (!principal && anonymous.take('') > 0) return undefined
-        try {
-          return await p.authority.record({
-            type: 'call.denied',
-            actor: principal ? actorOf(principal) : { kind: 'gateway' },
-            ...(task ? { task: task.id } : {}),
-            ...(grant ? { grant: grant.id } : {}),
-            ...(task && action ? keptOf(task, action, keepsArguments(p.config())) : {}),
-            data: {
-              call: exchange.id,
-              ...(action ? describe(action) : {}),
-              ...flowOf(exchange.facts),
-              code: why.code,
-              stage: stage ?? 'receive',
-              ...(exchange.findings.size === 0 ? {} : { findings: [...exchange.findings] }),
-            },
-          })
-        } catch {
-          // It is denied all the same.
-          return undefined
-        }
+        const isKept = exchange.facts.principal !== undefined || anonymous.take('') === 0
+        const event = () => deniedEvent(exchange, why, stage, p.config())
+        // It is denied all the same when the log does not take it.
+        const record = isKept ? await p.authority.record(event()).catch(() => undefined) : undefined
+        watched(p, exchange, { result: 'denied', code: why.code, stage, record })
+        return record
       },
       unread(why, server) {
+        p.telemetry.onUnread?.(why.code)
         if (anonymous.take('') > 0) return
         p.authority
           .record({
@@ -211,6 +210,41 @@ function keptResult({ result, facts }: Exchange): Pick<LogEvent, 'about' | 'cont
   const subject = facts.task?.subject
   if (result === undefined) return {}
   return { ...(subject === undefined ? {} : { about: [subject] }), content: resultContent(result) }
+}
+
+function deniedEvent(
+  { id, trace, facts, findings }: Exchange,
+  why: Reason,
+  stage: string | undefined,
+  config: Config,
+): LogEvent {
+  const { principal, task, grant, action } = facts
+  return {
+    type: 'call.denied',
+    actor: principal ? actorOf(principal) : { kind: 'gateway' },
+    ...(task ? { task: task.id } : {}),
+    ...(grant ? { grant: grant.id } : {}),
+    trace: trace.logged,
+    ...(task && action ? keptOf(task, action, keepsArguments(config)) : {}),
+    data: {
+      call: id,
+      ...(action ? describe(action) : {}),
+      ...flowOf(facts),
+      code: why.code,
+      stage: stage ?? 'receive',
+      ...(findings.size === 0 ? {} : { findings: [...findings] }),
+    },
+  }
+}
+
+function watched(
+  { telemetry, config }: McpParts,
+  exchange: Exchange,
+  end: Omit<Parameters<typeof endedCall>[1], 'destination'>,
+): void {
+  if (!telemetry.watch) return
+  const destination = destinationOf(config(), exchange.facts.action?.server ?? '')
+  telemetry.watch(endedCall(exchange, { ...end, destination }))
 }
 
 /** Meets a server once; whoever comes meanwhile waits for the same meeting, and a failed one is tried again by the next. */
@@ -266,7 +300,13 @@ export function mcpRoute(context: McpContext): Route {
 /** How a configured server is reached. `base` is the configuration file, against which paths are resolved. */
 export function connectUpstream(
   config: ServerConfig,
-  options: { maxMessage: number; base: string; env: NodeJS.ProcessEnv; onStderr(text: string): void },
+  options: {
+    maxMessage: number
+    base: string
+    env: NodeJS.ProcessEnv
+    onStderr(text: string): void
+    runs: RunEvents
+  },
 ): Upstream {
   const timeoutMs = durationMs(config.timeout)
   const { maxMessage } = options
@@ -279,6 +319,7 @@ export function connectUpstream(
     timeoutMs,
     maxMessage,
     onStderr: options.onStderr,
+    runs: options.runs,
     launch: (injected: Injection['env']) => ({
       command: config.command,
       args: config.args,

@@ -10,7 +10,7 @@ import type { Tasks } from '../grants/tasks.ts'
 import type { ReplayWindow } from '../identity/replay.ts'
 import type { Tokens } from '../identity/tokens.ts'
 import type { Clock } from '../lib/clock.ts'
-import type { LogEvent, LogPosition } from '../model/evidence.ts'
+import type { LogEvent, LogPosition, LogTrace } from '../model/evidence.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { Reason } from '../model/reasons.ts'
 import { reason } from '../model/reasons.ts'
@@ -85,8 +85,8 @@ export class Owner implements Authority {
     return this.#r.registry.observe(server, seen)
   }
 
-  injection(server: string, task: string): Promise<Injection> | Injection {
-    return this.#r.leases.injectionFor(server, task)
+  injection(server: string, task: string, trace?: LogTrace): Promise<Injection> | Injection {
+    return this.#r.leases.injectionFor(server, task, trace)
   }
 
   release(server: string, task: string): Promise<void> {

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { ALLOW, deny } from '../model/decision.ts'
 import { reason } from '../model/reasons.ts'
 import { refuse } from '../model/refusal.ts'
+import { CallTrace } from '../trace/call-trace.ts'
 import type { Exchange, Stage } from './exchange.ts'
 import { pipeline } from './pipeline.ts'
 
@@ -11,6 +12,7 @@ const exchange = (kind: 'tool' | 'list' = 'tool'): Exchange =>
     id: 'cal_1',
     startedAt: 0,
     findings: new Set(),
+    trace: new CallTrace({}),
     signal: new AbortController().signal,
     facts: { action: { kind } },
   }) as unknown as Exchange

@@ -66,6 +66,7 @@ export interface Admitted {
 export function pipeline<const S extends readonly Stage<never, never>[] | readonly unknown[]>(
   stages: S & Ordered<S, Received>,
   onBug: (error: unknown) => void,
+  onStage?: (stage: StageName, ms: number) => void,
 ): Pipeline {
   const list = stages as unknown as readonly AnyStage[]
   return {
@@ -75,7 +76,9 @@ export function pipeline<const S extends readonly Stage<never, never>[] | readon
       let decision = ALLOW
       for (const stage of list) {
         if (!MATRIX[stage.name][kind]) continue
+        const began = onStage ? performance.now() : 0
         const result = await settle(stage, exchange, onBug)
+        onStage?.(stage.name, performance.now() - began)
         decision = join(decision, result.decision)
         if (decision.verdict.kind === 'deny') return { decision, stage: stage.name }
         if (result.facts) Object.assign(exchange.facts, result.facts)

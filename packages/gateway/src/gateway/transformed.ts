@@ -15,6 +15,7 @@ export function transformedEvent(exchange: Exchange, originals: readonly Origina
     type: 'content.transformed',
     actor: { kind: 'gateway' },
     task: task.id,
+    trace: exchange.trace.logged,
     ...about,
     content: keptOriginals(originals),
     data: {

@@ -66,6 +66,11 @@ export class Tokens {
     this.#clock = deps.clock
   }
 
+  /** Tokens in memory. */
+  get size(): number {
+    return this.#live.size
+  }
+
   /**
    * A new token for an instance that may still act, bound to a key that is good for as long as the token.
    * @throws Refusal AGENT_SUSPENDED, AGENT_REVOKED, INSTANCE_REVOKED, BEARER_REFUSED, PROOF_KEY_MISMATCH or TOO_MANY

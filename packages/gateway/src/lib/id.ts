@@ -16,6 +16,7 @@ export type IdPrefix =
   | 'str'
   | 'cli'
   | 'sbj'
+  | 'prc'
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
 const RANDOM_BYTES = 10

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { addMember, mapNumbers, mapStrings, replaceValue } from './json-splice.ts'
+import { addMember, mapNumbers, mapStrings, mapValue, removeMember, replaceValue } from './json-splice.ts'
 
 test('everything but the value stays as it was written', () => {
   const text =
@@ -38,6 +38,27 @@ test('replacing gives what editing the parsed value gives, wherever the value st
         const name = names[pick % names.length] as string
         const edited = replaceValue(spelled(object, blanks), [name], JSON.stringify(value))
         assert.deepEqual(JSON.parse(edited), JSON.parse(JSON.stringify({ ...object, [name]: value })))
+      },
+    ),
+  )
+})
+
+test('a member that is removed is gone, with its comma, and nothing else changes', () => {
+  assert.equal(removeMember('{ "a" : 1 , "b":[2] }', 'a'), '{ "b":[2] }')
+  assert.equal(removeMember('{ "a" : 1 , "b":[2] }', 'b'), '{ "a" : 1  }')
+  assert.equal(removeMember('{"a":{"b":1}}', 'a'), '{}')
+  fc.assert(
+    fc.property(
+      tree,
+      fc.nat(),
+      fc.array(fc.constantFrom('', ' ', '\n', '\t  '), { minLength: 1, maxLength: 5 }),
+      (object, pick, blanks) => {
+        const names = Object.keys(object)
+        const name = names[pick % names.length] as string
+        const text = `{"in":${spelled(object, blanks)}}`
+        const { [name]: _, ...rest } = JSON.parse(JSON.stringify(object))
+        const edited = mapValue(text, ['in'], (json) => removeMember(json, name))
+        assert.deepEqual(JSON.parse(edited), { in: rest })
       },
     ),
   )

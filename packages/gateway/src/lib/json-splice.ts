@@ -18,6 +18,24 @@ export function replaceValue(text: string, path: readonly string[], json: string
   return text.slice(0, start) + json + text.slice(endOfValue(text, start))
 }
 
+/** Changes the value at `path` as text, leaving every other byte as it was. */
+export function mapValue(text: string, path: readonly string[], map: (json: string) => string): string {
+  const start = locate(text, path)
+  const end = endOfValue(text, start)
+  return text.slice(0, start) + map(text.slice(start, end)) + text.slice(end)
+}
+
+/** Removes one member of the object that the text is, with the comma that is then too many. The member is known to exist. */
+export function removeMember(text: string, key: string): string {
+  const open = skipSpace(text, 0)
+  const end = endOfValue(text, findMember(text, open, key))
+  const next = skipSpace(text, end)
+  const start = startOfMember(text, open, key)
+  if (text[next] === ',') return text.slice(0, start) + text.slice(skipSpace(text, next + 1))
+  // The last one: the comma before it goes.
+  return text.slice(0, start).replace(/,[ \n\r\t]*$/, '') + text.slice(end)
+}
+
 /** Changes strings, keys included, wherever `map` gives another one, leaving every other byte as it was. */
 export function mapStrings(text: string, map: (value: string) => string): string {
   let out = ''
@@ -65,12 +83,18 @@ function locate(text: string, path: readonly string[]): number {
 }
 
 function findMember(text: string, open: number, wanted: string): number {
+  const end = endOfString(text, startOfMember(text, open, wanted))
+  return skipSpace(text, skipSpace(text, end + 1) + 1)
+}
+
+/** Index of the quote that opens the key. */
+function startOfMember(text: string, open: number, wanted: string): number {
   let at = skipSpace(text, open + 1)
   while (text[at] === '"') {
     const end = endOfString(text, at)
     const key = JSON.parse(text.slice(at, end + 1)) as string
     const value = skipSpace(text, skipSpace(text, end + 1) + 1)
-    if (key === wanted) return value
+    if (key === wanted) return at
     at = skipSpace(text, endOfValue(text, value))
     if (text[at] !== ',') break
     at = skipSpace(text, at + 1)

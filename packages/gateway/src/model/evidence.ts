@@ -73,6 +73,8 @@ export type LogType =
   | 'lease.opened'
   | 'lease.closed'
   | 'lease.revoke_failed'
+  | 'process.started'
+  | 'process.ended'
   | 'call.intent'
   | 'call.outcome'
   | 'call.denied'
@@ -94,11 +96,21 @@ export interface LogEvent {
   readonly actor: LogActor
   readonly task?: string
   readonly grant?: string
+  /** The call behind it, as traces know it. */
+  readonly trace?: LogTrace
   readonly data: JsonObject
   /** Names of those it is about (patients, customers). The log holds their pseudonyms. */
   readonly about?: readonly string[]
   /** Sealed under a key of those it is about, which can be destroyed; the log holds a commitment to it. */
   readonly content?: JsonObject
+}
+
+/** W3C Trace Context ids. The span is always the gateway's own; the trace may be the caller's. */
+export interface LogTrace {
+  /** 32 hexadecimal digits. */
+  readonly id: string
+  /** 16 hexadecimal digits. */
+  readonly span: string
 }
 
 /** Where an entry stands in the log. `leaf` is the RFC 6962 leaf hash, standard base64. */

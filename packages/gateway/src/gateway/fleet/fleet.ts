@@ -4,6 +4,7 @@ import type { Bus, BusEvent } from '../../store/bus.ts'
 import type { Stop } from '../data-plane.ts'
 import type { Message, Port } from './channel.ts'
 import { Channel } from './channel.ts'
+import { FleetMetrics } from './fleet-metrics.ts'
 import type { FleetConstants, FleetState, OwnerMethods, WorkerMethods } from './protocol.ts'
 
 const BEAT_MS = 250
@@ -32,6 +33,11 @@ export interface FleetDeps {
 export class Fleet implements AsyncDisposable {
   readonly #d: FleetDeps
   readonly #members = new Set<Member>()
+  readonly metrics = new FleetMetrics(() =>
+    [...this.#members].flatMap((member) =>
+      member.isUp ? [{ key: member, ask: () => member.channel.ask('metrics') }] : [],
+    ),
+  )
   #constants: FleetConstants | undefined
   #methods: OwnerMethods | undefined
   #beating: NodeJS.Timeout | undefined
@@ -106,6 +112,7 @@ export class Fleet implements AsyncDisposable {
     worker.once('exit', () => {
       this.#members.delete(member)
       member.channel.close()
+      void this.metrics.ended(member).catch(() => {})
       if (this.#isStopping || !member.isUp) return
       if (performance.now() - startedAt > LAST_PAUSE_MS) this.#pause = FIRST_PAUSE_MS
       this.#d.onProblem('a worker ended and is started again; its open calls have no outcome')

@@ -1,5 +1,6 @@
 import type { RateLimit } from '../../oversight/rate-limit.ts'
 import type { Authority } from '../authority.ts'
+import type { Readiness } from '../readiness.ts'
 import { rateLimited } from '../stages/budget.ts'
 import type { OwnerMethods } from './protocol.ts'
 
@@ -8,7 +9,7 @@ import type { OwnerMethods } from './protocol.ts'
  */
 export function ownerMethods(
   owner: Authority,
-  deps: { rate: RateLimit; onProblem(problem: string): void },
+  deps: { rate: RateLimit; readiness: Readiness; onProblem(problem: string): void },
 ): OwnerMethods {
   return {
     resolveToken: async (hash) => owner.resolveToken(hash),
@@ -23,7 +24,7 @@ export function ownerMethods(
     async observe(server, seen) {
       await owner.observe(server, seen)
     },
-    injection: async (server, task) => owner.injection(server, task),
+    injection: async (server, task, trace) => owner.injection(server, task, trace),
     release: (server, task) => owner.release(server, task),
     hear: async (words) => owner.hear(words),
     judge: async (call) => owner.judge(call),
@@ -35,6 +36,7 @@ export function ownerMethods(
     },
     settle: (settlement) => owner.settle(settlement),
     record: (event) => owner.record(event),
+    missing: () => deps.readiness.missing(),
     async report(problem) {
       deps.onProblem(problem)
     },

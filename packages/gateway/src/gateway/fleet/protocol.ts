@@ -1,16 +1,19 @@
 import type { Injection } from '../../credentials/injection.ts'
 import type { FlowCall, FlowResult, FlowVerdict, PersonsWords } from '../../flow/tasks.ts'
 import type { TokenSession } from '../../identity/authenticate.ts'
-import type { LogEvent, LogPosition } from '../../model/evidence.ts'
+import type { LogEvent, LogPosition, LogTrace } from '../../model/evidence.ts'
 import type { Grant } from '../../model/grant.ts'
 import type { Reason } from '../../model/reasons.ts'
 import type { Task } from '../../model/task.ts'
 import type { Lock } from '../../oversight/locks.ts'
 import type { PlainView } from '../../registry/views.ts'
 import type { BusEvent } from '../../store/bus.ts'
+import type { Snapshot as Metrics } from '../../trace/metrics.ts'
+import type { TelemetrySettings } from '../../trace/start.ts'
 import type { Admission, NewHold, Seen, Settlement } from '../authority.ts'
 import type { Snapshot, Stop } from '../data-plane.ts'
 import type { Place } from '../listen.ts'
+import type { Need } from '../readiness.ts'
 import type { TlsMaterial } from '../tls.ts'
 
 /** What a worker holds of the owner's state. The owner sends parts of it anew when they change, and waits until they are taken in. */
@@ -35,6 +38,7 @@ export interface FleetConstants {
   readonly origins: readonly string[]
   /** Where the owner serves what only it can. */
   readonly ownerSocket: string
+  readonly telemetry: TelemetrySettings
 }
 
 /** What a worker asks the owner. */
@@ -43,7 +47,7 @@ export type OwnerMethods = {
   liveTask(id: string): Promise<{ readonly task: Task; readonly grant: Grant } | undefined>
   whyNotLive(id: string): Promise<Reason>
   observe(server: string, seen: Seen): Promise<void>
-  injection(server: string, task: string): Promise<Injection>
+  injection(server: string, task: string, trace?: LogTrace): Promise<Injection>
   release(server: string, task: string): Promise<void>
   hear(words: PersonsWords): Promise<void>
   judge(call: FlowCall): Promise<FlowVerdict>
@@ -52,6 +56,7 @@ export type OwnerMethods = {
   admit(admission: Admission): Promise<LogPosition | Reason>
   settle(settlement: Settlement): Promise<LogPosition>
   record(event: LogEvent): Promise<LogPosition>
+  missing(): Promise<readonly Need[]>
   report(problem: string): Promise<void>
 }
 
@@ -64,5 +69,6 @@ export type WorkerMethods = {
   stop(stop: Stop): Promise<void>
   /** The owner is there. @returns the number of open calls */
   beat(): Promise<number>
+  metrics(): Promise<Metrics>
   close(): Promise<void>
 }

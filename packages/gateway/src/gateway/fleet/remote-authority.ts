@@ -4,7 +4,7 @@ import type { CompiledGrant } from '../../grants/compile.ts'
 import { compileGrant } from '../../grants/compile.ts'
 import type { TokenSession } from '../../identity/authenticate.ts'
 import type { Clock } from '../../lib/clock.ts'
-import type { LogEvent, LogPosition } from '../../model/evidence.ts'
+import type { LogEvent, LogPosition, LogTrace } from '../../model/evidence.ts'
 import type { Reason } from '../../model/reasons.ts'
 import type { Task } from '../../model/task.ts'
 import { LockView } from '../../oversight/locks.ts'
@@ -100,9 +100,9 @@ export class RemoteAuthority implements Authority {
     return this.tools(server)
   }
 
-  injection(server: string, task: string): MaybePromise<Injection> {
+  injection(server: string, task: string, trace?: LogTrace): MaybePromise<Injection> {
     const key = `${task}\n${server}`
-    const ask = () => this.#owner.ask('injection', server, task)
+    const ask = () => this.#owner.ask('injection', server, task, trace)
     return this.#injections.get(key, ask, (held) => this.#isFresh(held)) as MaybePromise<Injection>
   }
 

@@ -14,7 +14,7 @@ export function authenticateStage(deps: {
   const resolve = (hash: string) => deps.authority.resolveToken(hash)
   return {
     name: 'authenticate',
-    async run({ presented }) {
+    async run({ presented }, exchange) {
       const { session, replayKey } = await authenticate(
         {
           ...presented,
@@ -24,6 +24,7 @@ export function authenticateStage(deps: {
         },
         resolve,
       )
+      exchange.trace.authenticated()
       return {
         decision: ALLOW,
         facts: {

@@ -6,8 +6,9 @@ import type { Stage } from '../exchange.ts'
 export function credentialStage(authority: Authority): Stage<'action' | 'task', 'injection'> {
   return {
     name: 'credential',
-    async run({ action, task }) {
-      return { decision: ALLOW, facts: { injection: await authority.injection(action.server, task.id) } }
+    async run({ action, task }, { trace }) {
+      const injection = await authority.injection(action.server, task.id, trace.logged)
+      return { decision: ALLOW, facts: { injection } }
     },
   }
 }

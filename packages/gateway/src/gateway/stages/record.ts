@@ -28,20 +28,30 @@ type Recorded =
 const COSTS_A_CALL: ReadonlySet<string> = new Set(['tool', 'prompt', 'resource', 'complete', 'model'])
 
 /** 13: the intent is durable before the effect. No evidence, no effect. */
-export function recordStage(authority: Authority, keepsArguments: () => boolean): Stage<Recorded, 'intent'> {
+export function recordStage(
+  authority: Authority,
+  how: {
+    keepsArguments(): boolean
+    /** `host:port` of an upstream that is reached over the network. */
+    destination(server: string): string | undefined
+  },
+): Stage<Recorded, 'intent'> {
   return {
     name: 'record',
     async run(facts: Pick<Facts, Recorded> & Partial<Pick<Facts, 'flow'>>, exchange) {
       const { action } = facts
+      const to = how.destination(action.server)
       const event: LogEvent = {
         type: 'call.intent',
         actor: actorOf(facts.principal),
         task: facts.task.id,
         grant: facts.grant.id,
-        ...keptOf(facts.task, action, keepsArguments(), facts.grant.subjectArguments),
+        trace: exchange.trace.logged,
+        ...keptOf(facts.task, action, how.keepsArguments(), facts.grant.subjectArguments),
         data: {
           call: exchange.id,
           ...describe(action),
+          ...(to === undefined ? {} : { destination: to }),
           ...flowOf(facts),
           ...(facts.replayKey === undefined ? {} : { proof: facts.replayKey }),
         },

@@ -11,6 +11,7 @@ type Shared =
   | 'pipeline'
   | 'scanner'
   | 'inFlight'
+  | 'sampler'
   | 'denials'
   | 'limits'
   | 'rules'

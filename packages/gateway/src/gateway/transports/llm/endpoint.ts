@@ -10,6 +10,7 @@ import type { Principal } from '../../../model/principal.ts'
 import type { Reason } from '../../../model/reasons.ts'
 import { reason } from '../../../model/reasons.ts'
 import { Refusal, refuse } from '../../../model/refusal.ts'
+import { CallTrace } from '../../../trace/call-trace.ts'
 import type { Exchange, Facts } from '../../exchange.ts'
 import { readBody } from '../../http-body.ts'
 import type { Open } from '../../in-flight.ts'
@@ -89,6 +90,7 @@ export class LlmEndpoint {
       startedAt: performance.now(),
       signal: open.abort.signal,
       findings: new Set(),
+      trace: new CallTrace({ header: headers.traceparent }),
       facts: {
         presented: {
           authorization: headers.authorization,
@@ -158,7 +160,9 @@ export class LlmEndpoint {
             server: provider.name,
             detail: 'its configuration has just changed',
           })
-        return await ask(provider, forwarded, injection, exchange.signal)
+        exchange.trace.forwardedAt = performance.now()
+        const traceparent = exchange.trace.outbound(this.#c.sampler)
+        return await ask(provider, forwarded, { injection, traceparent }, exchange.signal)
       })
       this.#c.outcome(exchange, outcome)
     } catch (error) {

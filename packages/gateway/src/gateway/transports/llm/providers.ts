@@ -57,7 +57,7 @@ function connections(config: ModelConfig): Agent {
 export function ask(
   { config, agent }: Provider,
   { endpoint, query, headers, body }: Forwarded,
-  injection: Injection,
+  { injection, traceparent }: { readonly injection: Injection; readonly traceparent: string },
   signal: AbortSignal,
 ): Promise<Dispatcher.ResponseData> {
   const { origin, path } = addressOf(config.url, endpoint)
@@ -72,6 +72,7 @@ export function ask(
       accept: 'application/json, text/event-stream',
       'accept-encoding': 'identity',
       'content-type': 'application/json',
+      traceparent,
     },
     body: JSON.stringify(body),
     signal,

@@ -4,6 +4,7 @@ import { replaceValue } from '../../../lib/json-splice.ts'
 import type { JsonObject } from '../../../model/json.ts'
 import { isObject } from '../../../model/json.ts'
 import { refuse } from '../../../model/refusal.ts'
+import { newTraceId } from '../../../trace/ids.ts'
 import { readBody } from '../../http-body.ts'
 import type { Open } from '../../in-flight.ts'
 import { NOBODY } from '../../in-flight.ts'
@@ -105,9 +106,12 @@ export class AggregateEndpoint {
     session: AggregateSession | 'unknown' | undefined,
   ): Promise<void> {
     const cursors = readCursors(this.#c.sealer, received)
+    const traceId = newTraceId()
     const servers = cursors ? Object.keys(cursors) : await this.#serversFor(req, session)
     const parts = await Promise.all(
-      servers.map((server) => this.#part(req, withCursor(received, cursors?.[server]), session, server)),
+      servers.map((server) =>
+        this.#part(req, withCursor(received, cursors?.[server]), session, server, traceId),
+      ),
     )
     const good = parts.filter((part) => part.result !== undefined)
     const first = parts[0] as Part
@@ -134,6 +138,7 @@ export class AggregateEndpoint {
     received: Received,
     session: AggregateSession | 'unknown' | undefined,
     server: string,
+    traceId: string,
   ): Promise<Part> {
     const reply = new Captured(this.#c.limits().body)
     await this.#serve({
@@ -145,6 +150,7 @@ export class AggregateEndpoint {
       received,
       action: { ...received.action, server },
       session: sessionFor(session, server),
+      traceId,
     })
     await reply.done
     return { server, reply, result: answerOf(reply, received) }
@@ -152,6 +158,7 @@ export class AggregateEndpoint {
 
   async #end(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const session = this.#session(req, undefined)
+    const traceId = newTraceId()
     const replies = await Promise.all(
       (await this.#serversFor(req, session)).map(async (server) => {
         const reply = new Captured(this.#c.limits().body)
@@ -164,6 +171,7 @@ export class AggregateEndpoint {
           received: undefined,
           action: bodiless('DELETE', server),
           session: sessionFor(session, server),
+          traceId,
         })
         await reply.done
         return reply

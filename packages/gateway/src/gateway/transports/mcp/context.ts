@@ -5,6 +5,7 @@ import type { Original } from '../../../firewall/treat.ts'
 import type { Sealer } from '../../../lib/sealed-token.ts'
 import type { LogPosition } from '../../../model/evidence.ts'
 import type { Reason } from '../../../model/reasons.ts'
+import type { Sampler } from '../../../trace/call-trace.ts'
 import type { Authority } from '../../authority.ts'
 import type { Exchange, MaybePromise } from '../../exchange.ts'
 import type { InFlight } from '../../in-flight.ts'
@@ -34,6 +35,8 @@ export interface McpContext {
   keepsResults(): boolean
   marks(txn: string): TaskMarks
   readonly inFlight: InFlight
+  /** Which traces are recorded here; undefined when none are. */
+  readonly sampler: Sampler | undefined
   readonly denials: Denials
   /** Resolves once the gateway has met the server by itself; at once when it has. @throws Refusal TOOL_UNVERIFIED */
   introduced(server: Server): MaybePromise<void>

@@ -5,6 +5,7 @@ import { createScanner } from '../../../firewall/scanner.ts'
 import { taskMarks } from '../../../firewall/task-marks.ts'
 import type { Original } from '../../../firewall/treat.ts'
 import { AuditUnavailable } from '../../../model/evidence.ts'
+import { CallTrace } from '../../../trace/call-trace.ts'
 import type { Exchange } from '../../exchange.ts'
 import type { Server } from '../../servers.ts'
 import type { McpContext } from './context.ts'
@@ -33,7 +34,12 @@ function delivering(about: object, transformed: (originals: readonly Original[])
   } as unknown as McpContext
   const action = { server: 'files', method: 'tools/call', kind: 'tool', name: 'echo', args: {} }
   const facts = { task: { id: 'tsk_1', txn: 'tsk_1' }, action, intent: { index: 1, leaf: 'x' } }
-  const exchange = { id: 'cal_1', findings: new Set(), facts } as unknown as Exchange
+  const exchange = {
+    id: 'cal_1',
+    findings: new Set(),
+    trace: new CallTrace({}),
+    facts,
+  } as unknown as Exchange
   const server = { name: 'files', config: { may_ask: [] } } as unknown as Server
   const deliver = deliverer(context, exchange, server, about as About, { id: 1 } as UpstreamRequest)
   return { deliver, steps }

@@ -4,10 +4,12 @@ import { certificateOf } from '../../../lib/client-certificate.ts'
 import { newId } from '../../../lib/id.ts'
 import type { Action, Era } from '../../../model/action.ts'
 import type { JsonObject } from '../../../model/json.ts'
+import { isObject } from '../../../model/json.ts'
 import type { Principal } from '../../../model/principal.ts'
 import type { Reason } from '../../../model/reasons.ts'
 import { reason } from '../../../model/reasons.ts'
 import { Refusal, refuse } from '../../../model/refusal.ts'
+import { CallTrace } from '../../../trace/call-trace.ts'
 import type { Exchange, Facts } from '../../exchange.ts'
 import { readBody } from '../../http-body.ts'
 import type { Open } from '../../in-flight.ts'
@@ -27,6 +29,7 @@ import type { About } from './resumption.ts'
 import { aboutOf, openEvent, resumption, sealEvent } from './resumption.ts'
 import type { SessionState } from './sessions.ts'
 import { Sessions, sessionHeader } from './sessions.ts'
+import { withTraceMeta } from './trace-meta.ts'
 import type { UpstreamRequest } from './upstream.ts'
 import { VerifiedAt, verifier } from './verification.ts'
 
@@ -52,6 +55,8 @@ export interface Work {
   readonly received: Received | undefined
   /** The client's session; `unknown` when it sent one that is not ours. */
   readonly session: SessionState | 'unknown' | undefined
+  /** Of the trace that begins here when the request continues none. */
+  readonly traceId?: string
   /** Last change to a delivered message, e.g. names as the aggregate endpoint shows them. */
   readonly present?: (text: string, message: Message) => string
 }
@@ -132,6 +137,7 @@ export class McpEndpoint {
       startedAt: performance.now(),
       signal: open.abort.signal,
       findings: new Set(),
+      trace: new CallTrace({ meta: claimedParent(received), header: headers.traceparent }, work.traceId),
       facts: {
         presented: {
           authorization: headers.authorization,
@@ -176,23 +182,26 @@ export class McpEndpoint {
     this.#forward(work, exchange, server, session)
   }
 
-  /** 15: exactly what was inspected, nothing else. */
+  /** 15 to 18. */
   #forward(work: Work, exchange: Exchange, server: Server, session: string | undefined): void {
     const { reply, open, action, received } = work
     const facts = exchange.facts as Facts
     const lost = work.method === 'GET' ? openEvent(this.#c.sealer, work.headers, session) : undefined
     const about =
       lost?.about ?? (received && aboutOf(received.message, action.method, action.kind, received.row))
+    const { trace } = exchange
+    const traceparent = trace.outbound(this.#c.sampler)
     const own: UpstreamRequest = {
       method: work.method,
-      body: received && withAllowedCapabilities(received.text, received.message, server.config.may_ask).text,
+      body: received && forwarded(received, server, traceparent),
       id: about?.id,
       era: action.era,
       opens: action.method === 'initialize',
       session,
-      headers: passedHeaders(work.headers),
+      headers: { ...passedHeaders(work.headers), traceparent },
       injection: facts.injection,
       task: facts.task.id,
+      trace: trace.logged,
     }
     const request = lost ? resumption(own, lost.event) : own
     const answer = new Answer({
@@ -217,6 +226,7 @@ export class McpEndpoint {
         this.#c.outcome(exchange, outcome)
       },
     })
+    trace.forwardedAt = performance.now()
     answer.call = server.upstream.send(request, answer, exchange.signal)
   }
 
@@ -284,6 +294,19 @@ export function bodilessMethod(req: IncomingMessage): 'GET' | 'DELETE' {
   if ((method === 'GET' || method === 'DELETE') && req.headers['mcp-protocol-version'] !== '2026-07-28')
     return method
   return refuse('HTTP_METHOD_REFUSED', { method: String(method).slice(0, 20) })
+}
+
+/** Where the client says that its call belongs (SEP-414). */
+function claimedParent(received: Received | undefined): unknown {
+  const { message } = received ?? {}
+  const meta = message && message.type !== 'response' ? message.params?._meta : undefined
+  return isObject(meta) ? meta.traceparent : undefined
+}
+
+/** 15: what was inspected, without what this server is not to know, and with the gateway's own place in the trace. */
+function forwarded({ text, message }: Received, { config }: Server, traceparent: string): string {
+  const allowed = withAllowedCapabilities(text, message, config.may_ask).text
+  return withTraceMeta(allowed, message, traceparent, config.trace)
 }
 
 /** Everything in a message that its author chose, its id too. */

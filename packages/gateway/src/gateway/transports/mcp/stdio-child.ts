@@ -13,8 +13,8 @@ export interface Launch {
 
 export interface ChildEvents {
   line(text: string): void
-  /** Once, however the child ended. `detail` names no argument and no environment value. */
-  exit(detail: string): void
+  /** Once, however the child ended. `detail` names no argument and no environment value; the code is null where a signal ended it. */
+  exit(detail: string, code: number | null): void
   stderr(text: string): void
 }
 
@@ -36,22 +36,22 @@ export class StdioChild {
       detached: process.platform !== 'win32',
       windowsHide: true,
     })
-    const exited = (detail: string) => {
+    const exited = (detail: string, code: number | null) => {
       if (this.#exited) return
       this.#exited = true
       // Whatever the child spawned in its group goes too.
       this.#signal('SIGKILL')
-      events.exit(detail)
+      events.exit(detail, code)
     }
     this.#process.on('error', (error: NodeJS.ErrnoException) => {
-      exited(error.code === 'ENOENT' ? 'its program was not found' : 'its program could not be started')
+      exited(error.code === 'ENOENT' ? 'its program was not found' : 'its program could not be started', null)
     })
     this.#process.on('exit', (code, signal) => {
-      exited(signal ? `it was ended by ${signal}` : `it exited with code ${code}`)
+      exited(signal ? `it was ended by ${signal}` : `it exited with code ${code}`, code)
     })
     this.#process.stdin.on('error', () => {})
     readLines(this.#process.stdout, maxLine, events.line, () => {
-      exited('it sent a message that is too large')
+      exited('it sent a message that is too large', null)
     })
     this.#process.stderr.setEncoding('utf8').on('data', (text: string) => events.stderr(text.slice(0, 4096)))
   }

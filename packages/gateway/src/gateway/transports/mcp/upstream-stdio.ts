@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import { newId } from '../../../lib/id.ts'
 import { replaceValue } from '../../../lib/json-splice.ts'
 import type { SseEvent } from '../../../lib/sse.ts'
+import type { LogTrace } from '../../../model/evidence.ts'
 import type { Json } from '../../../model/json.ts'
 import { isObject } from '../../../model/json.ts'
 import type { Id } from './message.ts'
@@ -19,6 +21,22 @@ interface Pending {
   streaming: boolean
   settle(failure?: UpstreamFailure): void
   touch(): void
+}
+
+/** One run of the program. */
+export interface Run {
+  /** `prc_…`; process ids of the system come back. */
+  readonly id: string
+  readonly task: string
+  /** The call it was started for. */
+  readonly trace: LogTrace | undefined
+}
+
+/** Told of each child process, once it runs and once it has ended. */
+export interface RunEvents {
+  started(run: Run): void
+  /** `code` is null where a signal ended it, or it never ran. */
+  ended(run: Run, end: { readonly code: number | null; readonly detail: string }): void
 }
 
 /** One child process: a legacy session, or all modern requests of one task. */
@@ -43,6 +61,7 @@ export function stdioUpstream(options: {
   timeoutMs: number
   maxMessage: number
   onStderr: (text: string) => void
+  runs: RunEvents
 }): StdioUpstream {
   const sessions = new Map<string, Session>()
   const backoff = new Backoff()
@@ -53,10 +72,12 @@ export function stdioUpstream(options: {
     const wait = backoff.wait()
     if (wait > 0) return unreachable(`it keeps exiting; the next start is in ${Math.ceil(wait / 1000)} s`)
     const startedAt = performance.now()
+    const run: Run = { id: newId('prc'), task: request.task, trace: request.trace }
     const child = new StdioChild(options.launch(request.injection.env), options.maxMessage, {
       line: (text) => onLine(session, text),
       stderr: options.onStderr,
-      exit: (detail) => {
+      exit: (detail, code) => {
+        options.runs.ended(run, { code, detail })
         sessions.delete(id)
         if (!child.stopped) backoff.exited(performance.now() - startedAt)
         const failure = session.pending.size > 0 ? { code: 'UPSTREAM_PROTOCOL' as const, detail } : undefined
@@ -64,6 +85,7 @@ export function stdioUpstream(options: {
         session.stream?.settle()
       },
     })
+    options.runs.started(run)
     const session: Session = {
       id,
       task: request.task,

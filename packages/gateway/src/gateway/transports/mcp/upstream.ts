@@ -1,6 +1,7 @@
 import type { Injection } from '../../../credentials/injection.ts'
 import type { SseEvent } from '../../../lib/sse.ts'
 import type { Era } from '../../../model/action.ts'
+import type { LogTrace } from '../../../model/evidence.ts'
 import type { Id } from './message.ts'
 
 /** One HTTP-shaped exchange with an MCP server, whatever its transport. */
@@ -15,11 +16,13 @@ export interface UpstreamRequest {
   readonly opens: boolean
   /** The upstream's own session id (legacy). */
   readonly session: string | undefined
-  /** Protocol headers to pass on: MCP-Protocol-Version, Mcp-*, Last-Event-ID, Accept, Accept-Language. */
+  /** Protocol headers to pass on: MCP-Protocol-Version, Mcp-*, Last-Event-ID, Accept, Accept-Language; and `traceparent`, the gateway's own. */
   readonly headers: Readonly<Record<string, string>>
   readonly injection: Injection
   /** Task on whose behalf; a stdio child belongs to one task. */
   readonly task: string
+  /** The call behind it; undefined for what the gateway asks on its own account. */
+  readonly trace?: LogTrace
 }
 
 /** How the answer began. */

@@ -56,7 +56,7 @@ export function verifier(
           era: action.era,
           session,
           version: typeof version === 'string' ? version : undefined,
-          injection: await context.authority.injection(server.name, task.id),
+          injection: await context.authority.injection(server.name, task.id, exchange.trace.logged),
           task: task.id,
           signal: exchange.signal,
         },
