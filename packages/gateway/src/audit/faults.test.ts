@@ -126,3 +126,18 @@ test('a log whose first segment of an index was given up keeps what the second s
     await log.close()
   }
 })
+
+test('whether the log could take an entry is found out by trying, as long as nobody appends', async () => {
+  using bench = new LogBench()
+  const disk = new MemoryDisk()
+  const log = await bench.open(disk)
+  assert.equal(await log.takesEntries(), true)
+  disk.fault = { at: 0, persisted: false, lasting: true }
+  await assert.rejects(log.append(event(1)), AuditUnavailable)
+  assert.equal(log.isHealthy, false)
+  assert.equal(await log.takesEntries(), false)
+  disk.fault = undefined
+  assert.equal(await log.takesEntries(), true)
+  await log.close()
+  assert.equal(await log.takesEntries(), false)
+})

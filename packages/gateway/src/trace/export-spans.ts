@@ -10,9 +10,9 @@ import { spansOf } from './spans.ts'
 /** Spans that wait for the collector; more are dropped. */
 const QUEUE = 2048
 const BATCH = 512
-const PAUSE_MS = 2000
+const PAUSE_MS = 1000
 /** For one batch; the next waits as long. */
-const EXPORT_MS = 5000
+const EXPORT_MS = 3000
 /** What is still unsent when the gateway stops may take this long. */
 const LAST_MS = 1000
 

@@ -1,7 +1,7 @@
 import type { MetricObjectWithValues, MetricValue } from 'prom-client'
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { Capped } from './capped.ts'
-import { DURATION, inPrometheus, MODEL_APIS } from './conventions.ts'
+import { DURATION, inPrometheus, MODEL_APIS, OTHER_ERROR, TOOL_ERROR } from './conventions.ts'
 import type { CallWatcher, EndedCall } from './ended-call.ts'
 import { type Reading, reading } from './gauges.ts'
 import type { GaugeName } from './metric-catalogue.ts'
@@ -9,7 +9,9 @@ import { COUNTERS, GAUGES, HISTOGRAMS } from './metric-catalogue.ts'
 
 const MOST_TOOLS = 100
 const MOST_METHODS = 40
-const MOST_SERVERS = 100
+/** Of a method and a server. A scrape blocks for the time it takes to write all histograms down. */
+const MOST_PAIRS = 200
+const MOST_PROVIDERS = 50
 
 /** The metrics of one process, as they go to another. */
 export type Snapshot = readonly MetricObjectWithValues<MetricValue<string>>[]
@@ -26,7 +28,8 @@ export class Metrics {
   readonly #stages = this.#histogram('ostiary_stage_duration_seconds')
   readonly #toolNames = new Capped(MOST_TOOLS)
   readonly #methods = new Capped(MOST_METHODS)
-  readonly #servers = new Capped(MOST_SERVERS)
+  readonly #pairs = new Capped(MOST_PAIRS)
+  readonly #providers = new Capped(MOST_PROVIDERS)
 
   readonly watch: CallWatcher = (call) => {
     const { protocol, kind, result, code = '' } = call
@@ -69,19 +72,18 @@ export class Metrics {
   #mcp({ kind, method, name, server, result, startedAt, endedAt, trace }: EndedCall): void {
     const isAdmitted = result !== 'denied'
     const mcp_method_name = isAdmitted ? this.#methods.vouched(method) : this.#methods.claimed(method)
-    const error_type = result === 'ok' ? '' : result
+    const error_type = errorType(result)
     this.#asServer.observe({ mcp_method_name, error_type }, (endedAt - startedAt) / 1000)
     if (!isAdmitted) return
-    const known = this.#servers.vouched(server)
-    if (trace.forwardedAt !== undefined)
-      this.#asClient.observe(
-        { mcp_method_name, server: known, error_type },
-        (endedAt - trace.forwardedAt) / 1000,
-      )
+    if (trace.forwardedAt !== undefined) {
+      const isShown = this.#pairs.vouched(`${mcp_method_name} ${server}`) !== 'other'
+      const labels = { mcp_method_name, server: isShown ? server : 'other', error_type }
+      this.#asClient.observe(labels, (endedAt - trace.forwardedAt) / 1000)
+    }
     // What was admitted is pinned; resources are named by their callers.
     if ((kind !== 'tool' && kind !== 'prompt') || name === undefined) return
     const isShown = this.#toolNames.vouched(`${server}/${name}`) !== 'other'
-    this.#tools.inc({ server: known, tool: isShown ? name : 'other', result })
+    this.#tools.inc({ server: isShown ? server : 'other', tool: isShown ? name : 'other', result })
   }
 
   #model({ method, server, result, endedAt, trace }: EndedCall): void {
@@ -91,8 +93,8 @@ export class Metrics {
       {
         gen_ai_operation_name: operation,
         gen_ai_provider_name: provider,
-        server: this.#servers.vouched(server),
-        error_type: result === 'ok' ? '' : result,
+        server: this.#providers.vouched(server),
+        error_type: errorType(result),
       },
       (endedAt - trace.forwardedAt) / 1000,
     )
@@ -114,6 +116,10 @@ export class Metrics {
     })
   }
 }
+
+/** Coarser than the reason codes, which the counter has: each value multiplies the buckets. */
+const errorType = (result: EndedCall['result']): string =>
+  result === 'ok' ? '' : result === 'tool_error' ? TOOL_ERROR : OTHER_ERROR
 
 /** What several processes counted, together, in the text format of Prometheus. */
 export async function exposition(snapshots: readonly Snapshot[]): Promise<{ text: string; type: string }> {
