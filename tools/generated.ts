@@ -4,6 +4,7 @@ import { EXIT } from '../packages/gateway/src/cli/exit.ts'
 import { program } from '../packages/gateway/src/cli/program.ts'
 import { ConfigSchema } from '../packages/gateway/src/config/schema.ts'
 import { REASONS } from '../packages/gateway/src/model/reasons.ts'
+import { COUNTERS, GAUGES, HISTOGRAMS } from '../packages/gateway/src/trace/metric-catalogue.ts'
 
 /** Files made from the code. `npm run generate` writes them; `tools/drift.test.ts` fails when one is out of date. */
 export const GENERATED: readonly { readonly path: string; readonly render: () => string }[] = [
@@ -11,6 +12,7 @@ export const GENERATED: readonly { readonly path: string; readonly render: () =>
   { path: 'docs/reference/config.md', render: configReference },
   { path: 'docs/reference/reasons.md', render: reasonsReference },
   { path: 'docs/reference/cli.md', render: cliReference },
+  { path: 'docs/reference/metrics.md', render: metricsReference },
 ]
 
 const HEAD = '<!-- Made by `npm run generate`; edit the code instead. -->\n'
@@ -64,6 +66,17 @@ function reasonsReference(): string {
     ([code, [status, sentence, next]]) => `| \`${code}\` | ${status} | ${sentence} | ${next} |`,
   )
   return `${HEAD}\n# Reasons\n\nEvery denial carries one of these codes, the sentence, and the next step. \`{…}\` is filled in.\n\n| code | status | sentence | next step |\n|---|---|---|---|\n${rows.join('\n')}\n`
+}
+
+function metricsReference(): string {
+  const rows = Object.entries({ counter: COUNTERS, histogram: HISTOGRAMS, gauge: GAUGES }).flatMap(
+    ([type, metrics]: [string, Readonly<Record<string, { help: string; labels: readonly string[] }>>]) =>
+      Object.entries(metrics).map(
+        ([name, { help, labels }]) =>
+          `| \`${name}\` | ${type} | ${labels.map((label) => `\`${label}\``).join(', ')} | ${help} |`,
+      ),
+  )
+  return `${HEAD}\n# Metrics\n\nServed at \`/metrics\` where \`telemetry.metrics\` is configured, beside the usual ones of the process (\`process_*\`, \`nodejs_*\`). With several workers they are added up. No label is the name of an agent, a user, a session or a task. Gauges of what is not configured are absent.\n\n| metric | type | labels | meaning |\n|---|---|---|---|\n${rows.join('\n')}\n`
 }
 
 function cliReference(): string {
