@@ -2,6 +2,9 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
+import { defaultTextMapGetter, defaultTextMapSetter, ROOT_CONTEXT, trace } from '@opentelemetry/api'
+import { W3CTraceContextPropagator } from '@opentelemetry/core'
+import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace'
 import { AuthorisingProxy } from '../support/authorising-proxy.ts'
 import type { GuardedGateway } from '../support/gateway.ts'
 import { RawClient, startGuarded } from '../support/gateway.ts'
@@ -62,13 +65,13 @@ async function called(meta: object, headers: Record<string, string>, server = ou
   return { meta: JSON.parse(got.body).params._meta, headers: got.headers, body: got.body, answer }
 }
 
-const callsOf = async (trace: string) =>
-  (await entriesOf(gateway)).filter((entry) => entry.trace?.id === trace && entry.type === 'call.intent')
+const callsOf = async (traceId: string) =>
+  (await entriesOf(gateway)).filter((entry) => entry.trace?.id === traceId && entry.type === 'call.intent')
 
 test('the trace of a call goes on to its server, under a span of the gateway, in the header and in `_meta`', async () => {
   const { meta, headers } = await called({ traceparent, progressToken: 'p' }, {})
-  const [, trace, span] = PARENT.exec(meta.traceparent) ?? []
-  assert.equal(trace, THEIRS.trace)
+  const [, traceId, span] = PARENT.exec(meta.traceparent) ?? []
+  assert.equal(traceId, THEIRS.trace)
   assert.notEqual(span, THEIRS.span)
   assert.equal(headers.traceparent, meta.traceparent)
   assert.equal(meta.progressToken, 'p')
@@ -119,14 +122,14 @@ test('a malformed traceparent is not passed on', async () => {
 })
 
 test('an agent cannot forge the trace of another agent’s calls', async () => {
-  const trace = 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'
-  const own = await called({ traceparent: `00-${trace}-${THEIRS.span}-01` }, {})
+  const traceId = 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'
+  const own = await called({ traceparent: `00-${traceId}-${THEIRS.span}-01` }, {})
   const [, , seen] = PARENT.exec(own.meta.traceparent) ?? []
   // Another agent learned, from a server it works with, under which spans the gateway made that call.
   await using mallory = await RawClient.open(await gateway.enrol('mallory'), 'work', '/mcp/outside')
   await mallory.initialize()
-  await called({ traceparent: `00-${trace}-${seen}-01` }, {}, outside, mallory)
-  const [first, second] = await callsOf(trace)
+  await called({ traceparent: `00-${traceId}-${seen}-01` }, {}, outside, mallory)
+  const [first, second] = await callsOf(traceId)
   assert.ok(first?.trace && second?.trace)
   assert.notEqual(first.actor.agent, second.actor.agent)
   assert.equal(new Set([first.trace.span, second.trace.span, seen, THEIRS.span]).size, 4)
@@ -136,26 +139,26 @@ test('an agent cannot forge the trace of another agent’s calls', async () => {
 })
 
 test('a stranger’s trace is not continued, not even in the record of the denial', async () => {
-  const trace = 'bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb'
+  const traceId = 'bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb'
   const answer = await fetch(`${gateway.url}/mcp/outside`, {
     method: 'POST',
     headers: {
       'content-type': 'application/json',
       authorization: 'DPoP not-a-token',
-      traceparent: `00-${trace}-${THEIRS.span}-01`,
+      traceparent: `00-${traceId}-${THEIRS.span}-01`,
     },
     body: '{"jsonrpc":"2.0","id":1,"method":"ping"}',
   })
   assert.equal(answer.status, 401)
   assert.deepEqual(
-    (await entriesOf(gateway)).filter((entry) => entry.trace?.id === trace),
+    (await entriesOf(gateway)).filter((entry) => entry.trace?.id === traceId),
     [],
   )
 })
 
 test('a child process gets the trace, and the log says when it ran, for which task and call', async () => {
-  const trace = 'cccccccccccccccccccccccccccccccc'
-  const meta = { traceparent: `00-${trace}-${THEIRS.span}-01`, baggage: 'a=1' }
+  const traceId = 'cccccccccccccccccccccccccccccccc'
+  const meta = { traceparent: `00-${traceId}-${THEIRS.span}-01`, baggage: 'a=1' }
   const own = await RawClient.open(await gateway.enrol('bot'), 'work', '/mcp/child')
   const { json, headers } = await own.post({
     method: 'initialize',
@@ -174,7 +177,7 @@ test('a child process gets the trace, and the log says when it ran, for which ta
     params: { name: 'meta', arguments: {}, _meta: meta },
   })
   const got = JSON.parse(answer.json.result.content[0].text)
-  assert.match(got.traceparent, new RegExp(`^00-${trace}-`))
+  assert.match(got.traceparent, new RegExp(`^00-${traceId}-`))
   assert.equal(got.baggage, undefined)
   await own.agent.closeTask(own.task)
   await own[Symbol.asyncDispose]()
@@ -183,20 +186,34 @@ test('a child process gets the trace, and the log says when it ran, for which ta
   while ((await runs()).length < 2) await new Promise(setImmediate)
   const [started, ended] = await runs()
   assert.equal(started?.type, 'process.started')
-  assert.equal(started?.trace?.id, trace)
+  assert.equal(started?.trace?.id, traceId)
   assert.equal(ended?.type, 'process.ended')
   assert.equal(ended?.data.process, started?.data.process)
   assert.ok('code' in ended.data)
 })
 
-test('the official client works as before, with a trace of its own or without', async () => {
+test('caller, gateway and server meet in one trace, by the official client and the official propagator', async () => {
+  const exporter = new InMemorySpanExporter()
+  const provider = new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter })] })
+  const propagator = new W3CTraceContextPropagator()
+  const span = provider.getTracer('caller').startSpan('plan')
+  const meta: Record<string, string> = {}
+  propagator.inject(trace.setSpan(ROOT_CONTEXT, span), meta, defaultTextMapSetter)
   await using proxy = await AuthorisingProxy.start(client.agent, client.task)
   const official = new Client({ name: 'official', version: '1' })
   await official.connect(new StreamableHTTPClientTransport(new URL(`${proxy.url}/mcp/outside`)))
-  await official.callTool({ name: 'echo', arguments: { text: 'a' }, _meta: { traceparent } })
-  const sent = JSON.parse(outside.requests.at(-1)?.body ?? '').params
-  assert.match(sent._meta.traceparent, new RegExp(`^00-${THEIRS.trace}-`))
+  await official.callTool({ name: 'echo', arguments: { text: 'a' }, _meta: meta })
+  span.end()
+  // What the server, instrumented the same way, takes as the parent of its span.
+  const got = JSON.parse(outside.requests.at(-1)?.body ?? '').params._meta
+  const remote = trace.getSpanContext(propagator.extract(ROOT_CONTEXT, got, defaultTextMapGetter))
+  const [planned] = exporter.getFinishedSpans()
+  assert.equal(remote?.traceId, planned?.spanContext().traceId)
+  assert.notEqual(remote?.spanId, planned?.spanContext().spanId)
+  assert.ok(remote?.isRemote)
+  // Without a trace of its own it works as before.
   await official.callTool({ name: 'echo', arguments: { text: 'a' } })
   assert.match(JSON.parse(outside.requests.at(-1)?.body ?? '').params._meta.traceparent, PARENT)
   await official.close()
+  await provider.shutdown()
 })
