@@ -9,19 +9,17 @@ import type { PolicyEngine } from '../grants/policy/policy.ts'
 import { challenge } from '../identity/authenticate.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Sealer } from '../lib/sealed-token.ts'
-import type { LogEvent } from '../model/evidence.ts'
-import type { Reason } from '../model/reasons.ts'
 import { status } from '../model/reasons.ts'
 import { RateLimit } from '../oversight/rate-limit.ts'
 import type { Placement } from '../segments/segments.ts'
 import type { Telemetry } from '../trace/telemetry.ts'
 import type { Authority } from './authority.ts'
+import { blockedEvent, deniedEvent, outcomeEvent } from './call-events.ts'
 import { destinationOf } from './destination.ts'
 import { endedCall } from './ended-call.ts'
 import type { Exchange, Facts } from './exchange.ts'
 import type { Route } from './front.ts'
 import type { InFlight } from './in-flight.ts'
-import { resultContent } from './kept-content.ts'
 import type { Pipeline } from './pipeline.ts'
 import { pipeline } from './pipeline.ts'
 import type { Server, Servers } from './servers.ts'
@@ -35,7 +33,7 @@ import { inspectStage } from './stages/inspect.ts'
 import { locksStage } from './stages/locks.ts'
 import { policyStage } from './stages/policy.ts'
 import { receiveStage } from './stages/receive.ts'
-import { actorOf, describe, flowOf, keptOf, recordStage } from './stages/record.ts'
+import { recordStage } from './stages/record.ts'
 import { segmentStage } from './stages/segment.ts'
 import { taskStage } from './stages/task.ts'
 import { toolStage } from './stages/tool.ts'
@@ -126,23 +124,7 @@ export function mcpContext(p: McpParts): McpContext {
       watched(p, exchange, { ...outcome, record: facts.intent })
       p.authority
         .settle({
-          event: {
-            type: 'call.outcome',
-            actor: actorOf(facts.principal),
-            task: facts.task.id,
-            grant: facts.grant.id,
-            trace: exchange.trace.logged,
-            data: {
-              call: exchange.id,
-              intent: facts.intent.index,
-              result: outcome.result,
-              ...(outcome.code === undefined ? {} : { code: outcome.code }),
-              bytes: outcome.bytes,
-              ms: Math.round(performance.now() - exchange.startedAt),
-              ...(exchange.findings.size === 0 ? {} : { findings: [...exchange.findings] }),
-            },
-            ...keptResult(exchange),
-          },
+          event: outcomeEvent(exchange, outcome),
           grant: facts.grant.id,
           bytes: outcome.bytes,
         })
@@ -152,29 +134,15 @@ export function mcpContext(p: McpParts): McpContext {
       await p.authority.record(transformedEvent(exchange, originals))
     },
     blocked(exchange, why, method) {
-      const facts = exchange.facts as Facts
-      p.authority
-        .record({
-          type: 'message.blocked',
-          actor: { kind: 'gateway' },
-          task: facts.task.id,
-          trace: exchange.trace.logged,
-          data: {
-            call: exchange.id,
-            server: facts.action.server,
-            method: method.slice(0, 100),
-            code: why.code,
-          },
-        })
-        .catch(p.onBug)
+      p.authority.record(blockedEvent(exchange, why, method)).catch(p.onBug)
     },
     denials: {
       async record(exchange, why, stage) {
         // A stranger can make denials without end; what is known of each is little, so only some are kept.
         const isKept = exchange.facts.principal !== undefined || anonymous.take('') === 0
-        const event = () => deniedEvent(exchange, why, stage, p.config())
+        const event = deniedEvent(exchange, why, stage, keepsArguments(p.config()))
         // It is denied all the same when the log does not take it.
-        const record = isKept ? await p.authority.record(event()).catch(() => undefined) : undefined
+        const record = isKept ? await p.authority.record(event).catch(() => undefined) : undefined
         watched(p, exchange, { result: 'denied', code: why.code, stage, record })
         return record
       },
@@ -204,38 +172,6 @@ export function mcpContext(p: McpParts): McpContext {
 }
 
 const keepsArguments = ({ audit }: Config): boolean => audit.content !== 'none'
-
-/** What came back, where the configuration keeps it. */
-function keptResult({ result, facts }: Exchange): Pick<LogEvent, 'about' | 'content'> {
-  const subject = facts.task?.subject
-  if (result === undefined) return {}
-  return { ...(subject === undefined ? {} : { about: [subject] }), content: resultContent(result) }
-}
-
-function deniedEvent(
-  { id, trace, facts, findings }: Exchange,
-  why: Reason,
-  stage: string | undefined,
-  config: Config,
-): LogEvent {
-  const { principal, task, grant, action } = facts
-  return {
-    type: 'call.denied',
-    actor: principal ? actorOf(principal) : { kind: 'gateway' },
-    ...(task ? { task: task.id } : {}),
-    ...(grant ? { grant: grant.id } : {}),
-    trace: trace.logged,
-    ...(task && action ? keptOf(task, action, keepsArguments(config)) : {}),
-    data: {
-      call: id,
-      ...(action ? describe(action) : {}),
-      ...flowOf(facts),
-      code: why.code,
-      stage: stage ?? 'receive',
-      ...(findings.size === 0 ? {} : { findings: [...findings] }),
-    },
-  }
-}
 
 function watched(
   { telemetry, config }: McpParts,

@@ -69,20 +69,21 @@ export class Observation implements AsyncDisposable {
       }),
     )
     return new Observation({ telemetry, settings, readiness }, stack.move())
-
-    function register({ gauge }: RunningTelemetry, { rooms: { log, bus, locks, tokens } }: Observed): void {
-      gauge('ostiary_log_entries', () => log.size)
-      gauge('ostiary_log_unsigned_entries', () => log.unsigned)
-      gauge('ostiary_log_waiting_entries', () => log.waiting)
-      gauge('ostiary_log_writable', () => Number(log.isHealthy))
-      gauge('ostiary_bus_alive', () => Number(bus.alive()))
-      gauge('ostiary_locks_in_force', () => locks.view.list().length)
-      gauge('ostiary_tokens', () => tokens.size)
-      gauge('ostiary_calls_open', () => plane.inFlight.size + fleet.calls)
-    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack.disposeAsync()
   }
+}
+
+function register({ gauge }: RunningTelemetry, { rooms, plane, fleet }: Observed): void {
+  const { log, bus, locks, tokens } = rooms
+  gauge('ostiary_log_entries', () => log.size)
+  gauge('ostiary_log_unsigned_entries', () => log.unsigned)
+  gauge('ostiary_log_waiting_entries', () => log.waiting)
+  gauge('ostiary_log_writable', () => Number(log.isHealthy))
+  gauge('ostiary_bus_alive', () => Number(bus.alive()))
+  gauge('ostiary_locks_in_force', () => locks.view.list().length)
+  gauge('ostiary_tokens', () => tokens.size)
+  gauge('ostiary_calls_open', () => plane.inFlight.size + fleet.calls)
 }

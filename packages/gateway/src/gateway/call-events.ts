@@ -1,0 +1,79 @@
+import type { LogEvent } from '../model/evidence.ts'
+import type { Reason } from '../model/reasons.ts'
+import type { Exchange, Facts } from './exchange.ts'
+import { resultContent } from './kept-content.ts'
+import { actorOf, describe, flowOf, keptOf } from './stages/record.ts'
+import type { Outcome } from './transports/mcp/answer.ts'
+
+/** How an admitted call ended. */
+export function outcomeEvent(exchange: Exchange, { result, code, bytes }: Outcome): LogEvent {
+  const { principal, task, grant, intent } = exchange.facts as Facts
+  return {
+    type: 'call.outcome',
+    actor: actorOf(principal),
+    task: task.id,
+    grant: grant.id,
+    trace: exchange.trace.logged,
+    data: {
+      call: exchange.id,
+      intent: intent.index,
+      result,
+      ...(code === undefined ? {} : { code }),
+      bytes,
+      ms: Math.round(performance.now() - exchange.startedAt),
+      ...findingsOf(exchange),
+    },
+    ...keptResult(exchange),
+  }
+}
+
+export function deniedEvent(
+  exchange: Exchange,
+  why: Reason,
+  stage: string | undefined,
+  keepsArguments: boolean,
+): LogEvent {
+  const { principal, task, grant, action } = exchange.facts
+  return {
+    type: 'call.denied',
+    actor: principal ? actorOf(principal) : { kind: 'gateway' },
+    ...(task ? { task: task.id } : {}),
+    ...(grant ? { grant: grant.id } : {}),
+    trace: exchange.trace.logged,
+    ...(task && action ? keptOf(task, action, keepsArguments) : {}),
+    data: {
+      call: exchange.id,
+      ...(action ? describe(action) : {}),
+      ...flowOf(exchange.facts),
+      code: why.code,
+      stage: stage ?? 'receive',
+      ...findingsOf(exchange),
+    },
+  }
+}
+
+/** A message of an upstream that was not delivered. */
+export function blockedEvent(exchange: Exchange, why: Reason, method: string): LogEvent {
+  const { task, action } = exchange.facts as Facts
+  return {
+    type: 'message.blocked',
+    actor: { kind: 'gateway' },
+    task: task.id,
+    trace: exchange.trace.logged,
+    data: {
+      call: exchange.id,
+      server: action.server,
+      method: method.slice(0, 100),
+      code: why.code,
+    },
+  }
+}
+
+const findingsOf = ({ findings }: Exchange) => (findings.size === 0 ? {} : { findings: [...findings] })
+
+/** What came back, where the configuration keeps it. */
+function keptResult({ result, facts }: Exchange): Pick<LogEvent, 'about' | 'content'> {
+  const subject = facts.task?.subject
+  if (result === undefined) return {}
+  return { ...(subject === undefined ? {} : { about: [subject] }), content: resultContent(result) }
+}
