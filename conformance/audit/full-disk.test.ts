@@ -65,11 +65,17 @@ test('a full disk refuses calls, loses nothing that was answered, and heals when
       refused = answers.find(({ code }) => code !== undefined)
     }
     assert.equal(refused?.code, 'AUDIT_UNAVAILABLE')
+    const ready = async () => {
+      const answer = await fetch(`${gateway.url}/ready`)
+      return { status: answer.status, body: await answer.json() }
+    }
+    assert.deepEqual(await ready(), { status: 503, body: { status: 'not ready', missing: ['log'] } })
     const reached = tools.calls.length
     for (let n = 0; n < 5; n++) assert.equal((await call()).code, 'AUDIT_UNAVAILABLE')
     assert.equal(tools.calls.length, reached, 'a refused call reached the server')
     rmSync(ballast)
     for (let n = 0; n < 20; n++) assert.equal((await call()).code, undefined, 'calls do not go through again')
+    while ((await ready()).status !== 200) await new Promise(setImmediate)
     await gateway.kill('SIGTERM')
     await gateway.start()
     for (const [index, leaf] of [...acknowledged]

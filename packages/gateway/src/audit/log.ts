@@ -138,8 +138,10 @@ export class AuditLog {
   async takesEntries(): Promise<boolean> {
     if (this.#closed) return false
     if (this.#healthy) return true
+    const probe = join(this.#logDir, 'probe')
     try {
-      await this.#files.put(join(this.#logDir, 'probe'), Buffer.alloc(4096))
+      await this.#files.put(probe, Buffer.alloc(4096))
+      await this.#files.remove(probe)
       return true
     } catch {
       return false

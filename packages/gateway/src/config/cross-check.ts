@@ -126,6 +126,11 @@ export function crossCheck(config: Config): Problem[] {
     ['flow', 'signers'],
     'name who signs requests, since only signed ones count',
   )
+  expect(
+    config.telemetry.metrics?.listen !== `${config.listen.host}:${config.listen.port}`,
+    ['telemetry', 'metrics', 'listen'],
+    'agents come in there; metrics need an address of their own',
+  )
   const isUpstream = (name: string) => has(config.servers, name) || has(config.models, name)
   return [...problems, ...firewallProblems(config.firewall.rules, isUpstream)]
 }

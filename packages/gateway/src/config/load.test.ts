@@ -150,6 +150,14 @@ test('adding a template keeps comments and what is there', () => {
   assert.deepEqual([tasks.own?.purpose, tasks.more?.purpose], ['p', 'q'])
 })
 
+test('metrics cannot be put where agents come in', () => {
+  const at = (place: string) => problemsOf(`version: 1\ntelemetry: { metrics: { listen: "${place}" } }\n`)
+  assert.match(at('127.0.0.1:7770').join(), /telemetry\.metrics\.listen: agents come in there/)
+  assert.match(at('metrics').join(), /write host:port/)
+  assert.deepEqual(at('127.0.0.1:9464'), [])
+  assert.deepEqual(at('[::1]:9464'), [])
+})
+
 test('settings that wait for the next start are named', () => {
   const before = load('version: 1\n').config
   const next = load('version: 1\nworkers: 3\nlimits: { rate: 5, in_flight: 3 }\n').config

@@ -41,7 +41,7 @@ export class Observation implements AsyncDisposable {
   /** @throws Refusal when a header's secret cannot be had; CannotListen */
   static async open(observed: Observed): Promise<Observation> {
     await using stack = new AsyncDisposableStack()
-    const { loaded, rooms, plane, fleet, key, version } = observed
+    const { loaded, rooms, fleet, key, version } = observed
     const config = loaded.config.telemetry
     const headers: Record<string, string> = {}
     for (const [name, reference] of Object.entries(config.traces?.headers ?? {}))
