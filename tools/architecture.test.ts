@@ -66,6 +66,28 @@ test('what runs elsewhere depends on nothing of the gateway', () => {
   }
 })
 
+test('what only telemetry needs is not loaded where it is not configured', () => {
+  const loaded = new Set<string>()
+  const packages = new Set<string>()
+  const load = (file: string): void => {
+    if (loaded.has(file)) return
+    loaded.add(file)
+    const { module } = parseSync(file, readFileSync(file, 'utf8'))
+    for (const { moduleRequest, entries } of module.staticImports) {
+      if (entries.length > 0 && entries.every(({ isType }) => isType)) continue
+      const { value } = moduleRequest
+      if (value.startsWith('.')) load(normalize(join(dirname(file), value)))
+      else packages.add(value)
+    }
+  }
+  for (const start of ['main.ts', 'worker.ts']) load(join(SRC, start))
+  assert.ok(loaded.size > 200 && packages.has('undici'), 'nothing was followed')
+  assert.deepEqual(
+    [...packages].filter((name) => /^@opentelemetry\/|^prom-client/.test(name)),
+    [],
+  )
+})
+
 test('no file has outgrown a reader', () => {
   const long = sources.filter((file) => readFileSync(file, 'utf8').split('\n').length > MAX_LINES)
   assert.deepEqual(long, [])

@@ -11,7 +11,7 @@ import { RawClient, startGuarded } from '../support/gateway.ts'
 import { entriesOf } from '../support/log-entries.ts'
 import { ToolServer } from '../support/tool-server.ts'
 
-const PARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-0[01]$/
+const PARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-0[0-3]$/
 const THEIRS = { trace: '4bf92f3577b34da6a3ce929d0e0e4736', span: '00f067aa0ba902b7' }
 const traceparent = `00-${THEIRS.trace}-${THEIRS.span}-01`
 
@@ -134,6 +134,13 @@ test('an agent cannot forge the trace of another agent’s calls', async () => {
   assert.notEqual(first.actor.agent, second.actor.agent)
   assert.equal(new Set([first.trace.span, second.trace.span, seen, THEIRS.span]).size, 4)
   const ended = (await entriesOf(gateway)).filter((entry) => entry.type === 'call.outcome')
+  const leases = (await entriesOf(gateway)).filter((entry) => entry.type === 'lease.opened')
+  const opened = leases.find((entry) => entry.task === mallory.task)
+  assert.match(
+    opened?.trace?.span ?? '',
+    /^[0-9a-f]{16}$/,
+    'the credential is not traced to the call that needed it',
+  )
   for (const intent of [first, second])
     assert.deepEqual(ended.find((entry) => entry.data.call === intent.data.call)?.trace, intent.trace)
 })
@@ -190,6 +197,19 @@ test('a child process gets the trace, and the log says when it ran, for which ta
   assert.equal(ended?.type, 'process.ended')
   assert.equal(ended?.data.process, started?.data.process)
   assert.ok('code' in ended.data)
+})
+
+test('one request for several servers is one trace, under a span for each', async () => {
+  const all = RawClient.of(client.agent, client.task, '/mcp')
+  await all.initialize()
+  await all.post({ method: 'tools/list', params: {} })
+  const sent = ({ requests }: ToolServer) =>
+    PARENT.exec(JSON.parse(requests.at(-1)?.body ?? '').params._meta.traceparent) ?? []
+  const [, first, oneSpan] = sent(outside)
+  const [, second, otherSpan] = sent(partner)
+  assert.ok(first)
+  assert.equal(first, second)
+  assert.notEqual(oneSpan, otherSpan)
 })
 
 test('caller, gateway and server meet in one trace, by the official client and the official propagator', async () => {

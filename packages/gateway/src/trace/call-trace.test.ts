@@ -43,7 +43,12 @@ test('whatever a caller sends, the span ids are the gateway’s own', () => {
   for (const trace of traces) {
     trace.authenticated()
     const sent = parseTraceparent(trace.outbound(undefined))
-    assert.deepEqual(sent, { traceId: theirs.traceId, spanId: trace.upstreamSpanId, isSampled: true })
+    assert.deepEqual(sent, {
+      traceId: theirs.traceId,
+      spanId: trace.upstreamSpanId,
+      isSampled: true,
+      isRandom: false,
+    })
   }
 })
 

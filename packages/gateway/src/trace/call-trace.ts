@@ -68,7 +68,7 @@ export class CallTrace {
     const { traceId, upstreamSpanId: spanId } = this
     // Where nothing is recorded here, the caller's wish is passed on, or else it is left to the upstream as if it had been asked directly.
     const isSampled = sampler ? sampler(traceId) : (this.parent?.isSampled ?? true)
-    return formatTraceparent({ traceId, spanId, isSampled })
+    return formatTraceparent({ traceId, spanId, isSampled, isRandom: this.parent?.isRandom ?? true })
   }
 }
 

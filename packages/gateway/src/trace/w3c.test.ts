@@ -9,9 +9,12 @@ const keys = (text: string) => parseTracestate(text)?.map(({ key }) => key)
 
 // The cases of the W3C suite (w3c/trace-context, test/test.py), by its names.
 test('traceparent: what the W3C suite calls valid is read', () => {
-  const known = { traceId: TRACE, spanId: SPAN, isSampled: true }
+  const known = { traceId: TRACE, spanId: SPAN, isSampled: true, isRandom: false }
   assert.deepEqual(parseTraceparent(`00-${TRACE}-${SPAN}-01`), known)
   assert.deepEqual(parseTraceparent(`00-${TRACE}-${SPAN}-00`), { ...known, isSampled: false })
+  // Level 2: whether the id is random; bits that are not known are left aside.
+  assert.deepEqual(parseTraceparent(`00-${TRACE}-${SPAN}-03`), { ...known, isRandom: true })
+  assert.deepEqual(parseTraceparent(`00-${TRACE}-${SPAN}-fd`), known)
   // version_0xcc
   assert.deepEqual(parseTraceparent(`cc-${TRACE}-${SPAN}-01`), known)
   assert.deepEqual(parseTraceparent(`cc-${TRACE}-${SPAN}-01-what-the-future-will-be-like`), known)

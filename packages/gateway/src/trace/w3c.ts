@@ -5,6 +5,8 @@ export interface TraceParent {
   /** 16 lower-case hexadecimal digits, not all zero: the span of whoever sent it. */
   readonly spanId: string
   readonly isSampled: boolean
+  /** The trace id is random (level 2), so that samplers may go by it. */
+  readonly isRandom: boolean
 }
 
 export interface Member {
@@ -18,6 +20,9 @@ const VERSION_00 = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/
 const LATER = /^(?!ff|00)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-[\x21-\x7e]*)?$/
 const LONGEST_PARENT = 512
 const ZEROES = /^0+$/
+/** Bits of the flags; all others are unknown and not sent on. */
+const SAMPLED = 1
+const RANDOM = 2
 
 /** Undefined for anything that is not exactly one `traceparent`: then there is none. */
 export function parseTraceparent(value: unknown): TraceParent | undefined {
@@ -27,11 +32,12 @@ export function parseTraceparent(value: unknown): TraceParent | undefined {
   if (!match) return undefined
   const [, traceId, spanId, flags] = match as unknown as [string, string, string, string]
   if (ZEROES.test(traceId) || ZEROES.test(spanId)) return undefined
-  return { traceId, spanId, isSampled: (Number.parseInt(flags, 16) & 1) === 1 }
+  const bits = Number.parseInt(flags, 16)
+  return { traceId, spanId, isSampled: (bits & SAMPLED) !== 0, isRandom: (bits & RANDOM) !== 0 }
 }
 
-export const formatTraceparent = ({ traceId, spanId, isSampled }: TraceParent): string =>
-  `00-${traceId}-${spanId}-${isSampled ? '01' : '00'}`
+export const formatTraceparent = ({ traceId, spanId, isSampled, isRandom }: TraceParent): string =>
+  `00-${traceId}-${spanId}-0${(isSampled ? SAMPLED : 0) | (isRandom ? RANDOM : 0)}`
 
 const STATE_KEY = /^(?:[a-z][a-z0-9_\-*/]{0,255}|[a-z0-9][a-z0-9_\-*/]{0,240}@[a-z][a-z0-9_\-*/]{0,13})$/
 const STATE_VALUE = /^[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]$/
