@@ -55,7 +55,7 @@ export class Collector implements AsyncDisposable {
       const body = Buffer.concat(await req.toArray())
       this.headers.push(req.headers)
       this.bodies.push(body)
-      this.spans.push(...decoded(body))
+      this.spans.push(...decodeSpans(body))
       res.writeHead(200, { 'content-type': 'application/x-protobuf' }).end()
       this.#wake.resolve()
       this.#wake = Promise.withResolvers()
@@ -90,7 +90,7 @@ export class Collector implements AsyncDisposable {
 // biome-ignore lint/suspicious/noExplicitAny: decoded by a schema that is text
 type Decoded = any
 
-function decoded(body: Buffer): CollectedSpan[] {
+export function decodeSpans(body: Buffer): CollectedSpan[] {
   const request = Request.toObject(Request.decode(body), {
     longs: String,
     bytes: String,
