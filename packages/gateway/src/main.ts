@@ -91,7 +91,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     else logger.error({ err: error }, 'a request failed on our side')
   }
 
-  const keeping = stack.use(await LogKeeping.open({ loaded, clock, logger }))
+  const keeping = stack.use(await LogKeeping.open({ loaded, clock, logger, version: VERSION }))
   const { log } = keeping
   const { store, bus } = await openStore(loaded, stack)
   const fleet = new Fleet({
@@ -145,6 +145,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
   const rooms = furnish(deps)
   const { tokens, tasks, locks, registry, leases, replay, budgets, agents } = rooms
   await openRooms(rooms, deps)
+  await keeping.deliver(loaded, rooms.resolve)
   await plane.configure(snapshotOf(now))
   // Policies that cannot be used are told now, not at the first call.
   plane.engine()
@@ -276,6 +277,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     await plane.configure(snapshotOf(next))
     plane.engine()
     await fleet.update({ snapshot: snapshotOf(next) })
+    await keeping.deliver(next, rooms.resolve)
     const waiting = waitingForStart(loaded.config, next.config)
     if (waiting.length > 0) logger.warn(`${waiting.join(', ')}: taken into use at the next start`)
     await log.append({ type: 'config.loaded', actor: gatewayActor, data: { digest: next.digest } })
@@ -306,6 +308,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
       await fleet.update({ snapshot: snapshotOf(now) })
     },
     labels: () => now.config.labels,
+    sinks: () => keeping.sinks(),
     enforceLocks: () => deps.stop({ locks: locks.view.list() }),
     refresh: (server) => meetAll(server),
     async reload() {
@@ -321,6 +324,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
       data: dataDir,
       config: { path: now.path, digest: now.digest },
       log: { origin: log.origin, size: log.size, vkey: log.vkey },
+      sinks: keeping.sinks(),
       open: { tasks: (await tasks.list({ open: true })).length, calls: plane.inFlight.size + fleet.calls },
       locks: locks.view.list().length,
       reviews: (await agents.needingReview()).map(({ name }) => name),

@@ -87,7 +87,7 @@ async function writeZeroes(handle: FileHandle, size: number): Promise<void> {
 }
 
 /** A new name is durable only when its directory is. Windows has no such call and needs none. */
-async function syncDir(dir: string): Promise<void> {
+export async function syncDir(dir: string): Promise<void> {
   if (process.platform === 'win32') return
   const handle = await open(dir, 'r')
   try {

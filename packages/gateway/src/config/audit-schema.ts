@@ -1,10 +1,12 @@
 import { z } from 'zod'
 import { Duration, durationMs, Name } from './fields.ts'
+import { SinksSchema } from './sink-schema.ts'
 
 /** Six years: 45 CFR 164.316(b)(2)(i). */
 const SIX_YEARS = '2192d'
 
 export const AuditSchema = z.strictObject({
+  sinks: SinksSchema,
   content: z
     .enum(['none', 'arguments', 'arguments-and-results'])
     .default('arguments')

@@ -1,6 +1,7 @@
 import { Hono } from 'hono'
 import { stream } from 'hono/streaming'
 import type { Contents } from '../audit/contents.ts'
+import type { SinkState } from '../audit/deliveries.ts'
 import type { AuditLog } from '../audit/log.ts'
 import { refuse } from '../model/refusal.ts'
 import { readNumber } from './input.ts'
@@ -10,12 +11,13 @@ import { by } from './session.ts'
 export interface AuditApiDeps {
   readonly log: AuditLog
   readonly contents: Contents
+  sinks(): readonly SinkState[]
 }
 
 const MAX_PAGE = 1000
 
 /** The log: PROOF. */
-export function auditRoutes({ log, contents }: AuditApiDeps): Hono<ControlEnv> {
+export function auditRoutes({ log, contents, sinks }: AuditApiDeps): Hono<ControlEnv> {
   const app = new Hono<ControlEnv>()
   const indexIn = (text: string): number => {
     const index = readNumber(text, -1)
@@ -25,6 +27,7 @@ export function auditRoutes({ log, contents }: AuditApiDeps): Hono<ControlEnv> {
     return index
   }
   app.get('/audit', (c) => c.json({ size: log.size, vkey: log.vkey, checkpoint: log.checkpoint() }))
+  app.get('/audit/sinks', (c) => c.json({ sinks: sinks() }))
   app.get('/audit/entries', (c) => {
     const size = log.size
     const count = Math.min(readNumber(c.req.query('count'), 20), MAX_PAGE)

@@ -1,15 +1,24 @@
 import type { Logger } from 'pino'
+import type { SinkState } from '../audit/deliveries.ts'
+import { Deliveries } from '../audit/deliveries.ts'
 import { AuditLog } from '../audit/log.ts'
 import { logName } from '../audit/log-name.ts'
 import type { Loaded } from '../config/load.ts'
+import type { SecretReference } from '../config/schema.ts'
 import type { Clock } from '../lib/clock.ts'
+import type { Secret } from '../lib/secret.ts'
 import type { Reason } from '../model/reasons.ts'
+import { reason } from '../model/reasons.ts'
 
 export interface KeepingDeps {
   readonly loaded: Loaded
   readonly clock: Clock
   readonly logger: Logger
+  /** Of the gateway. */
+  readonly version: string
 }
+
+type ResolveSecret = (sink: string, reference: SecretReference) => Promise<Secret>
 
 /** The log, and what follows it: each only reads, keeps its own place, and holds nobody up unless the configuration says so. */
 export class LogKeeping implements AsyncDisposable {
@@ -17,12 +26,21 @@ export class LogKeeping implements AsyncDisposable {
   /** Each may say why nothing may be admitted now; asked for every call, so it answers from memory. */
   readonly #barriers: (() => Reason | undefined)[] = []
 
-  private constructor(log: AuditLog) {
+  readonly #deps: KeepingDeps
+  #deliveries: Deliveries | undefined
+
+  private constructor(log: AuditLog, deps: KeepingDeps) {
     this.log = log
+    this.#deps = deps
+    this.#barriers.push(() => {
+      const sink = this.#deliveries?.overdue()
+      return sink === undefined ? undefined : reason('SINK_BEHIND', { sink })
+    })
   }
 
   /** @throws LogDamaged */
-  static async open({ loaded, clock, logger }: KeepingDeps): Promise<LogKeeping> {
+  static async open(deps: KeepingDeps): Promise<LogKeeping> {
+    const { loaded, clock, logger } = deps
     const log = await AuditLog.open({
       dir: loaded.dataDir,
       origin: logName(loaded.dataDir),
@@ -32,7 +50,29 @@ export class LogKeeping implements AsyncDisposable {
         problem ? logger.error(problem) : logger.warn('the log can be written again'),
       ),
     })
-    return new LogKeeping(log)
+    return new LogKeeping(log, deps)
+  }
+
+  /** Delivers to the sinks of this configuration, and no longer to others. */
+  async deliver({ config, dir }: Loaded, secret: ResolveSecret): Promise<void> {
+    const { loaded, clock, logger, version } = this.#deps
+    this.#deliveries ??= new Deliveries({
+      log: this.log,
+      clock,
+      dataDir: loaded.dataDir,
+      dir,
+      version,
+      secret,
+      onHealth: (sink, problem) =>
+        problem === undefined
+          ? logger.warn({ sink }, 'the sink takes entries again')
+          : logger.error({ sink }, `the sink does not get every entry: ${problem}`),
+    })
+    await this.#deliveries.configure(config.audit.sinks)
+  }
+
+  sinks(): readonly SinkState[] {
+    return this.#deliveries?.states() ?? []
   }
 
   /** Why calls are refused although the log can be written; undefined when they are not. */
@@ -45,6 +85,7 @@ export class LogKeeping implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#deliveries?.[Symbol.asyncDispose]()
     await this.log.close()
   }
 }

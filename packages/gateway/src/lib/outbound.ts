@@ -12,7 +12,7 @@ export interface OutboundRequest {
   readonly url: string
   readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
   readonly headers?: Readonly<Record<string, string>>
-  readonly body?: string
+  readonly body?: string | Uint8Array
   /** Largest answer, bytes. */
   readonly maxBytes?: number
   /** For all of it, milliseconds. */
@@ -23,12 +23,16 @@ export interface OutboundRequest {
    * only public addresses are reached, whatever the name resolves to.
    */
   readonly origin: 'configured' | 'stranger'
+  /** Connections of the caller's own, e.g. with another authority to trust; only to addresses that an operator wrote. */
+  readonly pool?: Dispatcher
 }
 
 export interface OutboundAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly text: string
+  /** The same, as it came. */
+  readonly bytes: Uint8Array
 }
 
 const MAX_BYTES = 262_144
@@ -112,7 +116,7 @@ export async function outbound(options: OutboundRequest): Promise<OutboundAnswer
       method: options.method ?? 'GET',
       headers: { accept: 'application/json', ...options.headers },
       ...(options.body === undefined ? {} : { body: options.body }),
-      dispatcher: options.origin === 'stranger' ? stranger : configured,
+      dispatcher: options.origin === 'stranger' ? stranger : (options.pool ?? configured),
       signal,
     })
     if (response.statusCode >= 300 && response.statusCode < 400) {
@@ -120,13 +124,13 @@ export async function outbound(options: OutboundRequest): Promise<OutboundAnswer
       response.body.on('error', () => {}).destroy()
       throw new OutboundFailed('it answered with a redirect, which is not followed')
     }
-    const text = await read(response.body, options.maxBytes ?? MAX_BYTES)
+    const bytes = await read(response.body, options.maxBytes ?? MAX_BYTES)
     const headers = Object.fromEntries(
       Object.entries(response.headers).flatMap(([name, value]) =>
         typeof value === 'string' ? [[name, value]] : [],
       ),
     )
-    return { status: response.statusCode, headers, text }
+    return { status: response.statusCode, headers, text: bytes.toString('utf8'), bytes }
   } catch (error) {
     if (error instanceof OutboundFailed) throw error
     if (deadline.aborted) throw new OutboundFailed('it did not answer in time')
@@ -147,7 +151,7 @@ function checked({ url: text, origin }: OutboundRequest): URL {
   return url
 }
 
-async function read(body: Dispatcher.ResponseData['body'], maxBytes: number): Promise<string> {
+async function read(body: Dispatcher.ResponseData['body'], maxBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of body as AsyncIterable<Buffer>) {
@@ -155,7 +159,7 @@ async function read(body: Dispatcher.ResponseData['body'], maxBytes: number): Pr
     if (size > maxBytes) throw new OutboundFailed(`its answer is larger than ${maxBytes} bytes`)
     chunks.push(chunk)
   }
-  return Buffer.concat(chunks).toString('utf8')
+  return Buffer.concat(chunks)
 }
 
 /** Never the other side's own text. */

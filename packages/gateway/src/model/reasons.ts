@@ -286,6 +286,11 @@ export const REASONS = {
     'The searchable tables cannot be used: {detail}.',
     'Calls go on and are recorded. Remove the cause; the tables are made again from the log by themselves.',
   ],
+  SINK_BEHIND: [
+    503,
+    'The log is not reaching the sink `{sink}`, which is required, so no call is made.',
+    'Have an operator run `ostiary audit sinks`; calls go on by themselves when it has caught up.',
+  ],
   STORE_UNAVAILABLE: [
     503,
     'The database of the gateway cannot be reached.',

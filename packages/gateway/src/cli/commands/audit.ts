@@ -5,6 +5,7 @@ import { Command } from 'commander'
 import type { CliContext } from '../context.ts'
 import { contextOf, dataDirOf, show, time } from '../context.ts'
 import { CommandFailed, EXIT } from '../exit.ts'
+import { sinksCommand } from './audit-sinks.ts'
 
 interface EntryView {
   readonly index: number
@@ -92,6 +93,7 @@ export function auditCommand(): Command {
       if (!report.ok)
         throw new CommandFailed('The log does not verify. Keep the folder as evidence.', EXIT.unverified)
     })
+  audit.addCommand(sinksCommand())
   return audit
 }
 

@@ -8,6 +8,7 @@ interface Status {
   readonly reviews: readonly string[]
   readonly leases: { readonly not_revoked: number }
   readonly log: { readonly size: number }
+  readonly sinks: readonly { readonly name: string; readonly overdue: boolean; readonly problem?: string }[]
   readonly policies: { readonly dormant: readonly string[] }
   readonly servers: readonly { readonly name: string; readonly met: boolean }[]
 }
@@ -66,6 +67,26 @@ export const reviews: Check = {
           status: 'warn',
           saw: `${status.reviews.join(', ')}: the review is due, or the sponsor has left`,
           fix: 'ostiary agent review',
+        }
+  },
+}
+
+/** Whoever watches there sees less than what happened. */
+export const sinks: Check = {
+  id: 'sinks',
+  async run(context) {
+    const status = await statusOf(context)
+    if (!status) return { status: 'warn', saw: 'not known while the gateway is not running' }
+    const behind = status.sinks.filter(({ overdue, problem }) => overdue || problem !== undefined)
+    return behind.length === 0
+      ? {
+          status: 'ok',
+          saw: status.sinks.length === 0 ? 'none is configured' : `${status.sinks.length} keep up`,
+        }
+      : {
+          status: 'fail',
+          saw: `${behind.map(({ name }) => name).join(', ')} do not get every entry`,
+          fix: 'See why: ostiary audit sinks',
         }
   },
 }

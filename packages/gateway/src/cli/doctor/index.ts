@@ -1,7 +1,7 @@
 import type { Check } from './check.ts'
 import { configuration } from './configuration.ts'
 import { flow } from './flow.ts'
-import { credentials, gateway, locks, policies, reviews, servers } from './gateway.ts'
+import { credentials, gateway, locks, policies, reviews, servers, sinks } from './gateway.ts'
 import { log } from './log.ts'
 import { privateFolder } from './private-folder.ts'
 import { toxicFlowsCheck } from './toxic-flows.ts'
@@ -19,4 +19,5 @@ export const CHECKS: readonly Check[] = [
   reviews,
   credentials,
   log,
+  sinks,
 ]

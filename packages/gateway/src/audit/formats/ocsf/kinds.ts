@@ -1,0 +1,104 @@
+import type { LogEntry } from '../../entry.ts'
+
+/** Classes of OCSF that entries become: [category_uid, class_uid]. */
+export const CLASSES = {
+  base: [0, 0],
+  finding: [2, 2004],
+  authentication: [3, 3002],
+  session: [3, 3003],
+  entity: [3, 3004],
+  lifecycle: [6, 6002],
+  api: [6, 6003],
+} as const
+
+export type OcsfClass = keyof typeof CLASSES
+
+/** A class and an `activity_id` of it. */
+export type Kind = readonly [OcsfClass, number]
+
+const OTHER = 99
+const CREATE = 1
+const UPDATE = 3
+const DELETE = 4
+const ENROLL = 6
+const ENABLE = 8
+const DISABLE = 9
+const SUSPEND = 12
+const RESUME = 13
+
+/** What calls and messages are is seen in their data; all else is in the type. */
+const BY_TYPE: Readonly<Record<string, Kind>> = {
+  'log.opened': ['lifecycle', OTHER],
+  'gateway.started': ['lifecycle', 3],
+  'gateway.stopped': ['lifecycle', 4],
+  'config.loaded': ['lifecycle', 8],
+  'config.refused': ['lifecycle', OTHER],
+  'agent.added': ['entity', CREATE],
+  'agent.suspended': ['entity', SUSPEND],
+  'agent.resumed': ['entity', RESUME],
+  'agent.revoked': ['entity', DELETE],
+  'enrolment.issued': ['entity', CREATE],
+  'instance.enrolled': ['entity', ENROLL],
+  'instance.revoked': ['entity', DELETE],
+  'operator.added': ['entity', CREATE],
+  'operator.disabled': ['entity', DISABLE],
+  'operator.signed_in': ['authentication', 1],
+  'client.registered': ['entity', ENROLL],
+  'token.issued': ['authentication', 3],
+  'token.refused': ['authentication', 3],
+  'token.revoked': ['authentication', 2],
+  'task.opened': ['session', 1],
+  'task.delegated': ['session', 1],
+  'task.refused': ['session', 1],
+  'grant.widened': ['session', 1],
+  'lease.opened': ['session', 1],
+  'server.added': ['entity', CREATE],
+  'server.removed': ['entity', DELETE],
+  'tool.proposed': ['entity', CREATE],
+  'tool.approved': ['entity', ENABLE],
+  'tool.rejected': ['entity', DISABLE],
+  'tool.quarantined': ['finding', CREATE],
+  'lock.set': ['entity', ENABLE],
+  'lock.lifted': ['entity', DISABLE],
+  'secret.sealed': ['entity', CREATE],
+  'secret.destroyed': ['entity', DELETE],
+  'content.transformed': ['finding', CREATE],
+  'message.blocked': ['finding', CREATE],
+  'content.opened': ['api', 2],
+}
+
+/** For types of which no more is known than what they are about. */
+const BY_SUBJECT: Readonly<Record<string, Kind>> = {
+  task: ['session', OTHER],
+  lease: ['session', OTHER],
+  flow: ['session', OTHER],
+  message: ['api', OTHER],
+  call: ['api', OTHER],
+  ...Object.fromEntries(
+    [
+      'agent',
+      'instance',
+      'operator',
+      'sponsor',
+      'server',
+      'tool',
+      'key',
+      'signing_key',
+      'secret',
+      'lock',
+      'signal',
+    ].map((subject): [string, Kind] => [subject, ['entity', UPDATE]]),
+  ),
+}
+
+/** Stages whose denial says that content or a value was not what it may be. */
+const DETECTS: ReadonlySet<unknown> = new Set(['inspect', 'flow'])
+/** Methods that only read. */
+const READS = /(^|\/)(list|read|get|complete|templates)$/
+
+export function kindOf({ type, data }: LogEntry): Kind {
+  if (type === 'call.denied' && DETECTS.has(data.stage)) return ['finding', CREATE]
+  if (type.startsWith('call.') && typeof data.method === 'string' && READS.test(data.method))
+    return ['api', 2]
+  return BY_TYPE[type] ?? BY_SUBJECT[type.slice(0, type.indexOf('.'))] ?? ['base', OTHER]
+}
