@@ -62,9 +62,9 @@ function named(entry: LogEntry, write?: (text: string) => string): Record<string
   }
 }
 
-/** What has no key of its own in this format, as JSON. What is sealed stays in the log. */
+/** What has no key of its own in this format, as JSON. */
 function rest({ data }: LogEntry): string {
-  const { call: _c, server: _s, method: _m, code: _r, sealed: _sealed, ...others } = data
+  const { call: _c, server: _s, method: _m, code: _r, ...others } = data
   return short(JSON.stringify(others), MSG_OCTETS)
 }
 

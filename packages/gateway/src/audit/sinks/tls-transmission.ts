@@ -18,9 +18,9 @@ export interface Receiver extends Omit<ConnectionOptions, 'socket' | 'host' | 'p
 
 /**
  * Sends data over a TLS connection of its own, to a receiver that never acknowledges. It counts as taken when the receiver ends its side of
- * the TLS session (`close_notify`) after ours: it has read to our end then. An end of the mere connection says nothing: that is also what a
- * receiver that dies leaves behind. And one that ends the session before we do has refused us, so for twice the time of the handshake
- * nothing must come.
+ * the TLS session (`close_notify`) after ours, and then the connection in peace: it has read to our end then. An end of the mere connection
+ * says nothing: that is also what a receiver that dies leaves behind. One that refuses us ends the session too, but by itself, for which it
+ * has twice the time of the handshake, or with data unread, upon which its system resets the connection (RFC 2525 section 2.17).
  * @throws SinkFailed
  */
 export async function transmit(data: Buffer, receiver: Receiver, signal: AbortSignal): Promise<void> {
@@ -33,6 +33,8 @@ export async function transmit(data: Buffer, receiver: Receiver, signal: AbortSi
   if (signal.aborted) onAbort()
   signal.addEventListener('abort', onAbort, { once: true })
   let hasEnded = false
+  let isSessionOver = false
+  let isConnectionOver = false
   let quiet: NodeJS.Timeout | undefined
   let truncated: NodeJS.Timeout | undefined
   let answered = 0
@@ -50,19 +52,21 @@ export async function transmit(data: Buffer, receiver: Receiver, signal: AbortSi
     if (answered > MAX_ANSWER) fail('it sends data, so it is no receiver of this protocol')
   })
   tls.once('end', () => {
-    if (hasEnded) resolve()
-    else fail('it ended the session before it had everything')
+    if (!hasEnded) return fail('it ended the session before it had everything')
+    isSessionOver = true
+    if (isConnectionOver) resolve()
   })
   tcp.once('end', () => {
+    isConnectionOver = true
+    if (isSessionOver) return resolve()
     truncated = setTimeout(
       () => fail('it closed the connection before it had read everything'),
       DECRYPTION_MS,
     )
   })
-  for (const socket of [tls, tcp]) {
+  for (const socket of [tls, tcp])
     socket.once('error', (error: NodeJS.ErrnoException) => fail(problemOf(error)))
-    socket.once('close', () => fail('it closed the connection before it had read everything'))
-  }
+  tcp.once('close', () => fail('it closed the connection before it had read everything'))
   try {
     await promise
   } finally {
@@ -73,16 +77,12 @@ export async function transmit(data: Buffer, receiver: Receiver, signal: AbortSi
   }
 }
 
-/** The connection as a stream that does not tell its end, so that an end of the TLS session is one that the other side said. */
+/** The connection as a stream that does not tell its end, and outlives the session, so that an end of the TLS session is one that the other side said. */
 function withoutEnd(tcp: Socket): Duplex {
   const stream = new Duplex({
     read: () => void tcp.resume(),
     write: (chunk: Buffer, _encoding, done) => void tcp.write(chunk, done),
     final: (done) => void tcp.end(done),
-    destroy(error, done) {
-      tcp.destroy()
-      done(error)
-    },
   })
   tcp.on('data', (chunk: Buffer) => {
     if (!stream.push(chunk)) tcp.pause()

@@ -2,12 +2,11 @@ import type { JsonObject } from '../../../model/json.ts'
 import type { Facts } from '../facts.ts'
 import type { OcsfClass } from './kinds.ts'
 
-/** What a class asks for beyond what all have. */
+/** What a class asks for beyond what all have; who it was is with the profiles. */
 export function attributesOf(kind: OcsfClass, facts: Facts, id: string): JsonObject {
   switch (kind) {
     case 'api':
       return {
-        actor: actorOf(facts),
         api: {
           operation: facts.method ?? 'unknown',
           ...(facts.call === undefined ? {} : { request: { uid: facts.call } }),
@@ -17,28 +16,20 @@ export function attributesOf(kind: OcsfClass, facts: Facts, id: string): JsonObj
         ...resourcesOf(facts),
       }
     case 'session':
-      return { actor: actorOf(facts), user: userOf(facts), privileges: [facts.task ?? 'none'] }
+      return { user: userOf(facts), privileges: [facts.task ?? 'none'] }
     case 'authentication':
-      return { actor: actorOf(facts), user: userOf(facts), service: { name: 'ostiary' }, is_remote: true }
+      return { user: userOf(facts), service: { name: 'ostiary' }, is_remote: true }
     case 'entity':
-      return { actor: actorOf(facts), entity: { name: facts.target } }
+      return { entity: { name: facts.target } }
     case 'finding':
       return {
         finding_info: { uid: id, title: facts.code ?? 'Content that was not let through as it was' },
         ...resourcesOf(facts),
       }
     case 'lifecycle':
-      return { actor: actorOf(facts), app: { name: 'Ostiary', vendor_name: 'Ostiary' } }
+      return { app: { name: 'Ostiary', vendor_name: 'Ostiary' } }
     case 'base':
       return {}
-  }
-}
-
-function actorOf({ actor, instance, isOperator, task }: Facts): JsonObject {
-  return {
-    ...(isOperator ? { user: { name: actor } } : { app_name: actor }),
-    ...(instance === undefined ? {} : { app_uid: instance }),
-    ...(task === undefined ? {} : { session: { uid: task } }),
   }
 }
 

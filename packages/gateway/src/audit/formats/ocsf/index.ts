@@ -63,16 +63,15 @@ function event(
 
 const STATUS = { success: 1, failure: 2, denied: 2, unknown: 0 } as const
 
-/** What is sealed stays in the log. */
 function unmapped({ index, leaf, entry }: StoredEntry): JsonObject {
-  const { task, grant, data } = entry
-  const { sealed: _sealed, ...shown } = data
+  const { task, grant, data, subjects } = entry
   return {
     index,
     leaf,
     ...(task === undefined ? {} : { task }),
     ...(grant === undefined ? {} : { grant }),
-    data: shown,
+    ...(subjects === undefined ? {} : { subjects }),
+    data,
   }
 }
 

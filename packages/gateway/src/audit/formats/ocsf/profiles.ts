@@ -4,23 +4,32 @@ import type { LogEntry } from '../../entry.ts'
 import type { Facts } from '../facts.ts'
 import type { OcsfClass } from './kinds.ts'
 
-type Profile = 'trace' | 'security_control' | 'ai_operation' | 'record_integrity'
+type Profile = 'host' | 'trace' | 'security_control' | 'ai_operation' | 'record_integrity'
 
-/** Which classes have which profile, by the version that brought it. An older receiver would refuse an attribute that it does not know. */
-const KNOWN: Record<OcsfVersion, Partial<Record<Profile, readonly OcsfClass[]>>> = {
-  '1.3.0': { security_control: ['finding'] },
-  '1.5.0': { security_control: ['finding', 'api', 'session', 'authentication', 'entity'], trace: ['api'] },
-  '1.8.0': {
-    security_control: ['finding', 'api', 'session', 'authentication', 'entity'],
-    trace: ['api'],
-    ai_operation: ['api'],
+const ALL = ['base', 'finding', 'authentication', 'session', 'entity', 'lifecycle', 'api'] as const
+const CONTROLLED = ['finding', 'api', 'session', 'authentication', 'entity'] as const
+
+interface Schema {
+  /** Classes with an actor of their own; elsewhere the profile `host` brings one. */
+  readonly actor: readonly OcsfClass[]
+  readonly profiles: Readonly<Partial<Record<Profile, readonly OcsfClass[]>>>
+}
+
+const V1_5: Schema = {
+  actor: ['api', 'authentication', 'session', 'entity'],
+  profiles: { host: ALL, security_control: CONTROLLED, trace: ['api'] },
+}
+const V1_8: Schema = { ...V1_5, profiles: { ...V1_5.profiles, ai_operation: ['api'] } }
+
+/** What each version knows: an older receiver would refuse an attribute that it does not. */
+const SCHEMAS: Record<OcsfVersion, Schema> = {
+  '1.3.0': {
+    actor: ['api', 'authentication'],
+    profiles: { host: ALL.filter((kind) => kind !== 'base'), security_control: ['finding'] },
   },
-  '1.9.0-dev': {
-    security_control: ['finding', 'api', 'session', 'authentication', 'entity'],
-    trace: ['api'],
-    ai_operation: ['api'],
-    record_integrity: ['base', 'finding', 'authentication', 'session', 'entity', 'lifecycle', 'api'],
-  },
+  '1.5.0': V1_5,
+  '1.8.0': V1_8,
+  '1.9.0-dev': { ...V1_8, profiles: { ...V1_8.profiles, record_integrity: ALL } },
 }
 
 const DENIED = 2
@@ -33,9 +42,13 @@ export function profilesOf(
   entry: LogEntry,
   facts: Facts,
 ): { names: readonly string[]; attributes: JsonObject } {
-  const has = (profile: Profile) => KNOWN[version][profile]?.includes(kind) === true
+  const schema = SCHEMAS[version]
+  const has = (profile: Profile) => schema.profiles[profile]?.includes(kind) === true
   const names: Profile[] = []
   const attributes: Record<string, JsonObject[string]> = {}
+  const isOwn = schema.actor.includes(kind)
+  if (!isOwn && has('host')) names.push('host')
+  if (isOwn || has('host')) attributes.actor = actorOf(facts)
   if (has('security_control') && facts.outcome === 'denied') {
     names.push('security_control')
     Object.assign(attributes, { action_id: DENIED, disposition_id: BLOCKED })
@@ -57,4 +70,12 @@ export function profilesOf(
   }
   if (has('record_integrity')) names.push('record_integrity')
   return { names, attributes }
+}
+
+function actorOf({ actor, instance, isOperator, task }: Facts): JsonObject {
+  return {
+    ...(isOperator ? { user: { name: actor } } : { app_name: actor }),
+    ...(instance === undefined ? {} : { app_uid: instance }),
+    ...(task === undefined ? {} : { session: { uid: task } }),
+  }
 }
