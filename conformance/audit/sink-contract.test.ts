@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { open } from 'node:fs/promises'
+import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -299,6 +300,27 @@ for (const [name, start] of Object.entries(BENCHES)) {
     }
   })
 }
+
+test('a syslog receiver that talks without end, drips, or ends the session by itself has taken nothing and holds up nothing', async () => {
+  await using collector = await SyslogCollector.start(identity)
+  const sink = sinkOf({ to: 'syslog', host: '127.0.0.1', port: collector.port, ca: 'ca.pem' })
+  const attacks: [RegExp, (socket: Socket) => void][] = [
+    [/it sends data/, (socket) => void socket.write(Buffer.alloc(1 << 20))],
+    [/ended the session before/, (socket) => void socket.end()],
+    [
+      /in time/,
+      (socket) => {
+        const drip = setInterval(() => socket.write('x'), 20)
+        socket.on('close', () => clearInterval(drip))
+      },
+    ],
+  ]
+  for (const [problem, attack] of attacks) {
+    collector.behave = attack
+    await assert.rejects(sink.deliver(entries(0, 2), AbortSignal.timeout(500)), problem)
+  }
+  assert.deepEqual(collector.messages, [])
+})
 
 test('a file is set aside when it is full and on a new day; no name is taken twice and nothing is lost', async () => {
   const folder = mkdtempSync(join(dir, 'rotated-'))

@@ -158,6 +158,7 @@ test('a required sink that is too far behind refuses calls, says so, and lets th
   assert.equal((await client.call('echo', { text: 'x' })).code, 'SINK_BEHIND')
   assert.equal(tools.calls.length, made, 'a refused call reached the server')
   assert.equal((await sinkOf(gateway, 'siem')).overdue, true)
+  assert.match(gateway.errors(), /calls are refused: the sink is required/)
   collector.behave = undefined
   await caughtUp(gateway, 'siem')
   assert.equal((await client.call('echo', { text: 'x' })).code, undefined)

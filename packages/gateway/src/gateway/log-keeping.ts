@@ -32,8 +32,14 @@ export class LogKeeping implements AsyncDisposable {
   private constructor(log: AuditLog, deps: KeepingDeps) {
     this.log = log
     this.#deps = deps
+    const tellRefusal = onChange((sink: string | undefined) =>
+      sink === undefined
+        ? deps.logger.warn('calls go on: the sinks that are required have caught up')
+        : deps.logger.error({ sink }, 'calls are refused: the sink is required, and too far behind'),
+    )
     this.#barriers.push(() => {
       const sink = this.#deliveries?.overdue()
+      tellRefusal(sink)
       return sink === undefined ? undefined : reason('SINK_BEHIND', { sink })
     })
   }

@@ -73,8 +73,7 @@ export function fileSink(
         file.size += lines.length
         file.day = today()
       } catch (error) {
-        // What was written of it is cut off when it is opened again.
-        await file.handle.truncate(file.size).catch(() => {})
+        // A line that was cut in the middle is taken away when it is opened again.
         await close().catch(() => {})
         throw error
       }
