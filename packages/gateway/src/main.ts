@@ -170,6 +170,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     }),
   )
   const { readiness } = observation
+  keeping.measure(observation.telemetry)
   const routes: Route[] = []
   const { origins } = loaded.config.listen
   const hosts = [...loaded.config.listen.hosts, hostOf(loaded)]

@@ -236,6 +236,15 @@ test('a sink that never answers is given up for now, by the signal it is given',
   await delivery.close()
 })
 
+test('a sink that does not let go keeps nobody from going on', async () => {
+  await append(1)
+  const sink = new Scripted()
+  sink.behave = () => new Promise(() => {})
+  const delivery = begin(sink, { closeMs: 1 })
+  await until(() => sink.batches.length === 1)
+  await delivery.close()
+})
+
 test('a new sink begins where it is told to, remembers that at once, and goes on there after a restart', async () => {
   await append(3)
   const fresh = new Scripted()

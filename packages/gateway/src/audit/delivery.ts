@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../lib/clock.ts'
+import { before } from '../lib/deadline.ts'
 import type { Place, PlaceFile } from './delivery-place.ts'
 import type { AuditLog, StoredEntry } from './log.ts'
 import type { Sink } from './sink.ts'
@@ -9,6 +10,8 @@ import { plainProblem, SinkFailed } from './sink.ts'
 const MAX_BATCH_BYTES = 262_144
 const FIRST_RETRY_MS = 250
 const LONGEST_RETRY_MS = 15_000
+/** For a delivery under way to end, and the sink to close: a disk that hangs must not keep the gateway from stopping. */
+const CLOSE_MS = 5000
 
 export interface DeliveryOptions {
   readonly sink: Sink
@@ -26,6 +29,7 @@ export interface DeliveryOptions {
   onHealth(problem: string | undefined): void
   readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>
   readonly random?: () => number
+  readonly closeMs?: number
 }
 
 /** How far behind the log a sink is. */
@@ -93,8 +97,8 @@ export class Delivery {
   async close(): Promise<void> {
     this.#closing.abort()
     this.#news.resolve()
-    await this.#done
-    await this.#o.sink.close()
+    const closed = this.#done.then(() => this.#o.sink.close())
+    await before(AbortSignal.timeout(this.#o.closeMs ?? CLOSE_MS), closed).catch(() => {})
   }
 
   async #run(): Promise<void> {

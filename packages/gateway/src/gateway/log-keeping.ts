@@ -9,6 +9,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { Secret } from '../lib/secret.ts'
 import type { Reason } from '../model/reasons.ts'
 import { reason } from '../model/reasons.ts'
+import type { Gauges } from '../trace/gauges.ts'
 
 export interface KeepingDeps {
   readonly loaded: Loaded
@@ -79,6 +80,13 @@ export class LogKeeping implements AsyncDisposable {
 
   sinks(): readonly SinkState[] {
     return this.#deliveries?.states() ?? []
+  }
+
+  /** How far behind each is, for metrics. */
+  measure({ gauge }: Gauges): void {
+    gauge('ostiary_sink_lag_entries', () =>
+      Object.fromEntries(this.sinks().map(({ name, behind }) => [name, behind.entries])),
+    )
   }
 
   /** Why calls are refused although the log can be written; undefined when they are not. */

@@ -1,6 +1,5 @@
 import type { LogActor } from '../../model/evidence.ts'
 import type { Json } from '../../model/json.ts'
-import { isObject } from '../../model/json.ts'
 import type { LogEntry } from '../entry.ts'
 import { short } from './printable.ts'
 
@@ -27,14 +26,14 @@ export interface Facts {
   readonly name: string | undefined
   readonly code: string | undefined
   readonly outcome: Outcome
-  readonly trace: { readonly id: string; readonly span: string } | undefined
+  readonly trace: LogEntry['trace']
 }
 
 /** Of an intent it is not known yet. */
 export type Outcome = 'success' | 'failure' | 'denied' | 'unknown'
 
 export function factsOf(entry: LogEntry, write = atLength): Facts {
-  const { actor, task, data, type } = entry
+  const { actor, task, data, type, trace } = entry
   const text = (value: Json | undefined): string | undefined =>
     typeof value === 'string' ? write(value) : undefined
   const target = [data.agent, data.instance, data.operator, data.lock, data.name, data.target, data.server]
@@ -50,7 +49,7 @@ export function factsOf(entry: LogEntry, write = atLength): Facts {
     name: text(data.name),
     code: text(data.code),
     outcome: outcomeOf(type, data.result),
-    trace: traceOf(entry),
+    trace,
   }
 }
 
@@ -62,11 +61,4 @@ function outcomeOf(type: string, result: Json | undefined): Outcome {
   if (type === 'call.intent') return 'unknown'
   if (type.endsWith('_failed')) return 'failure'
   return result === undefined || result === 'ok' ? 'success' : 'failure'
-}
-
-function traceOf(entry: LogEntry): Facts['trace'] {
-  const { trace } = entry as LogEntry & { readonly trace?: Json }
-  return isObject(trace) && typeof trace.id === 'string' && typeof trace.span === 'string'
-    ? { id: trace.id, span: trace.span }
-    : undefined
 }
