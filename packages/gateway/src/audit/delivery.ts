@@ -98,7 +98,10 @@ export class Delivery {
     this.#closing.abort()
     this.#news.resolve()
     const closed = this.#done.then(() => this.#o.sink.close())
-    await before(AbortSignal.timeout(this.#o.closeMs ?? CLOSE_MS), closed).catch(() => {})
+    const deadline = new AbortController()
+    const timer = setTimeout(() => deadline.abort(), this.#o.closeMs ?? CLOSE_MS)
+    await before(deadline.signal, closed).catch(() => {})
+    clearTimeout(timer)
   }
 
   async #run(): Promise<void> {
