@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { open } from 'node:fs/promises'
-import type { Socket } from 'node:net'
+import { createServer } from 'node:https'
+import type { AddressInfo, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -300,6 +301,30 @@ for (const [name, start] of Object.entries(BENCHES)) {
     }
   })
 }
+
+test('a collector is spoken to over TLS that is verified, in plain only on this machine, and a secret goes to no other', async () => {
+  const asked: (string | undefined)[] = []
+  const server = createServer(identity, (req, res) => {
+    asked.push(req.headers.authorization)
+    req.resume().on('end', () => res.end())
+  })
+  await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready))
+  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/`
+  const to = (config: object) =>
+    sinkOf({ to: 'https', headers: { authorization: { env: 'TOKEN' } }, ...config })
+  try {
+    await assert.rejects(to({ url }).deliver(entries(0, 1), never()), /certificate was refused/)
+    await assert.rejects(to({ url: 'http://siem.example/' }).deliver(entries(0, 1), never()), /not https/)
+    assert.deepEqual(asked, [])
+    const trusted = to({ url, ca: 'ca.pem' })
+    await trusted.deliver(entries(0, 1), never())
+    await trusted.close()
+    assert.deepEqual(asked, [SECRET])
+  } finally {
+    server.closeAllConnections()
+    server.close()
+  }
+})
 
 test('a syslog receiver that talks without end, drips, or ends the session by itself has taken nothing and holds up nothing', async () => {
   await using collector = await SyslogCollector.start(identity)

@@ -3,8 +3,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { Authority } from '../support/certificates.ts'
 import type { GuardedGateway } from '../support/gateway.ts'
 import { RawClient, startGuarded } from '../support/gateway.ts'
+import { noRsyslog, Rsyslog } from '../support/rsyslog.ts'
 import { HttpCollector } from '../support/sink-receivers.ts'
 import { ToolServer } from '../support/tool-server.ts'
 
@@ -132,6 +134,34 @@ test('a slow receiver and a dead one hold up neither calls nor each other', asyn
   assertWhole(well.lines, size)
   assert.ok((await sinkOf(gateway, 'slow')).behind.entries > 0)
   assert.ok((await sinkOf(gateway, 'dead')).behind.entries > 0)
+})
+
+test('rsyslog over TLS, stopped and started again under calls: every entry is in its file, in order', {
+  skip: noRsyslog,
+}, async () => {
+  const authority = await Authority.create('Collectors')
+  writeFileSync(join(dir, 'ca.pem'), authority.cert)
+  await using receiver = await Rsyslog.start({ authority, mode: 'anon' })
+  const siem = {
+    to: 'syslog',
+    host: '127.0.0.1',
+    port: receiver.port,
+    ca: join(dir, 'ca.pem'),
+    format: 'cef',
+  }
+  await using gateway = await guarded({ siem: { ...siem, ...QUICK } })
+  await using client = await clientOf(gateway)
+  for (let round = 0; round < 2; round++) {
+    for (let n = 0; n < 10; n++) assert.equal((await client.call('echo', { text: 'x' })).code, undefined)
+    await receiver.stop()
+    for (let n = 0; n < 10; n++) assert.equal((await client.call('echo', { text: 'x' })).code, undefined)
+    await receiver.run()
+  }
+  await caughtUp(gateway, 'siem')
+  const { size } = await gateway.control<{ size: number }>('GET', '/audit')
+  const read = await receiver.until(size)
+  const first = [...new Set(read.map(({ id = '' }) => Number(id.split('#')[1])))]
+  assert.deepEqual(first, [...Array(size).keys()])
 })
 
 test('a required sink that is too far behind refuses calls, says so, and lets them again when it has caught up', async () => {

@@ -167,7 +167,7 @@ function plainWords(error: NodeJS.ErrnoException): string {
   const code = (error.cause as NodeJS.ErrnoException | undefined)?.code ?? error.code ?? error.name
   if (code === 'ECONNREFUSED') return 'the connection was refused'
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'its name does not resolve'
-  if (code.includes('CERT') || code.includes('TLS')) return 'its certificate was refused'
+  if (/CERT|TLS|^UNABLE_TO_(GET|VERIFY)_/.test(code)) return 'its certificate was refused'
   if (code === 'AbortError' || code === 'TimeoutError') return 'it did not answer in time'
   return 'the connection failed'
 }
