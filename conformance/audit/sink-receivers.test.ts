@@ -50,7 +50,10 @@ const EVENTS: readonly (readonly [LogType, LogActor, Record<string, unknown>])[]
   ['secret.sealed', PERSON, { name: 'token' }],
   ['signal.received', GATEWAY, { from: 'idp', events: [], person: null }],
   ['call.intent', AGENT, call],
+  ['call.intent', AGENT, { ...call, cost: { calls: 1, writes: 1 } }],
   ['call.intent', AGENT, { ...call, method: 'resources/read' }],
+  ['process.started', GATEWAY, { process: 'prc_01', server: 'files' }],
+  ['subject.erased', PERSON, {}],
   ['call.intent', AGENT, { ...call, protocol: 'llm', server: 'openai', method: 'chat', name: 'gpt-6' }],
   ['call.outcome', AGENT, { call: 'cal_01', intent: 17, result: 'ok', bytes: 3, ms: 4 }],
   [

@@ -33,10 +33,19 @@ export interface Facts {
 export type Outcome = 'success' | 'failure' | 'denied' | 'unknown'
 
 export function factsOf(entry: LogEntry, write = atLength): Facts {
-  const { actor, task, data, type, trace } = entry
+  const { actor, task, data, type, trace, subjects } = entry
   const text = (value: Json | undefined): string | undefined =>
     typeof value === 'string' ? write(value) : undefined
-  const target = [data.agent, data.instance, data.operator, data.lock, data.name, data.target, data.server]
+  const target = [
+    data.agent,
+    data.instance,
+    data.operator,
+    data.subject,
+    data.lock,
+    data.name,
+    data.target,
+    data.server,
+  ]
   return {
     actor: write(nameOf(actor)),
     isOperator: actor.kind === 'operator',

@@ -1,84 +1,24 @@
-import { JsonLogsSerializer, ProtobufLogsSerializer } from '@opentelemetry/otlp-transformer'
-import { resourceFromAttributes } from '@opentelemetry/resources'
 import type { SinkOf } from '../../config/sink-schema.ts'
-import { factsOf } from '../formats/facts.ts'
-import type { Source } from '../formats/format.ts'
-import { severityOf } from '../formats/severity.ts'
-import type { StoredEntry } from '../log.ts'
 import type { Sink } from '../sink.ts'
-import { eventId, SinkFailed } from '../sink.ts'
+import { SinkFailed } from '../sink.ts'
 import { HttpPost } from './http-post.ts'
 import type { SinkDeps } from './index.ts'
 
-type LogRecord = Parameters<typeof ProtobufLogsSerializer.serializeRequest>[0][number]
-
-const ENCODINGS = {
-  protobuf: { serializer: ProtobufLogsSerializer, mediaType: 'application/x-protobuf' },
-  json: { serializer: JsonLogsSerializer, mediaType: 'application/json' },
-} as const
-
-/** OTLP 1.x severity numbers (`SeverityNumber`) for those of syslog. */
-const SEVERITIES = { 6: [9, 'INFO'], 5: [10, 'INFO2'], 4: [13, 'WARN'], 3: [17, 'ERROR'] } as const
-
-/** Log records over OTLP/HTTP. The body is the whole entry; what people filter by is also in attributes. */
+/** Log records over OTLP/HTTP. */
 export function otlpSink(config: SinkOf<'otlp'>, deps: SinkDeps): Sink {
   const post = new HttpPost(config, deps)
-  const { serializer, mediaType } = ENCODINGS[config.encoding]
-  const toRecord = recorder(deps)
   return {
     async deliver(batch, signal) {
-      const request = serializer.serializeRequest(batch.map(toRecord)) as Uint8Array
-      const answer = await post.send(request, mediaType, signal)
-      if (answer.body.length === 0) return
+      // Only those who use it pay for loading it.
+      const { mediaType, encode, rejectedIn } = (await import('./otlp-records.ts')).otlpRecords(
+        config.encoding,
+        deps,
+      )
+      const answer = await post.send(encode(batch), mediaType, signal)
       // A collector that took only a part says how many, not which: all of them come again, and their ids tell which it has.
-      const { partialSuccess } = serializer.deserializeResponse(answer.body)
-      const rejected = Number(partialSuccess?.rejectedLogRecords ?? 0)
+      const rejected = rejectedIn(answer.body)
       if (rejected > 0) throw new SinkFailed(`it refused ${rejected} of ${batch.length} records`)
     },
     close: () => post.close(),
   }
 }
-
-function recorder({ origin, version }: Source): (stored: StoredEntry) => LogRecord {
-  const resource = resourceFromAttributes({ 'service.name': 'ostiary', 'service.version': version })
-  const instrumentationScope = { name: 'ostiary.audit', version }
-  return (stored) => {
-    const { entry, index, leaf } = stored
-    const { actor, instance, task, call, server, method, name, code, outcome, trace } = factsOf(entry)
-    const [severityNumber, severityText] = SEVERITIES[severityOf(entry).syslog]
-    const at: [number, number] = [Math.floor(entry.ts / 1000), (entry.ts % 1000) * 1_000_000]
-    return {
-      hrTime: at,
-      hrTimeObserved: at,
-      severityNumber,
-      severityText,
-      eventName: `ostiary.${entry.type}`,
-      body: entry as unknown as NonNullable<LogRecord['body']>,
-      attributes: defined({
-        'log.record.uid': eventId(origin, stored),
-        'ostiary.log.index': index,
-        'ostiary.log.leaf': leaf,
-        'ostiary.actor': actor,
-        'ostiary.instance': instance,
-        'ostiary.task': task,
-        'ostiary.call': call,
-        'ostiary.server': server,
-        'ostiary.method': method,
-        'ostiary.name': name,
-        'ostiary.code': code,
-        'ostiary.outcome': outcome,
-      }),
-      droppedAttributesCount: 0,
-      resource,
-      instrumentationScope,
-      ...(trace === undefined
-        ? {}
-        : { spanContext: { traceId: trace.id, spanId: trace.span, traceFlags: 0 } }),
-    }
-  }
-}
-
-const defined = (attributes: Record<string, string | number | undefined>): Record<string, string | number> =>
-  Object.fromEntries(
-    Object.entries(attributes).filter((pair): pair is [string, string | number] => pair[1] !== undefined),
-  )

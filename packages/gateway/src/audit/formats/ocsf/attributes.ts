@@ -27,7 +27,8 @@ export function attributesOf(kind: OcsfClass, facts: Facts, id: string): JsonObj
         ...resourcesOf(facts),
       }
     case 'lifecycle':
-      return { app: { name: 'Ostiary', vendor_name: 'Ostiary' } }
+      // A process of a server, or the gateway itself.
+      return { app: { name: facts.server ?? 'Ostiary', vendor_name: facts.server ?? 'Ostiary' } }
     case 'base':
       return {}
   }

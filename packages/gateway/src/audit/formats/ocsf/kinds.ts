@@ -1,3 +1,4 @@
+import { isObject } from '../../../model/json.ts'
 import type { LogEntry } from '../../entry.ts'
 
 /** Classes of OCSF that entries become: [category_uid, class_uid]. */
@@ -18,6 +19,7 @@ export type Kind = readonly [OcsfClass, number]
 
 const OTHER = 99
 const CREATE = 1
+const READ = 2
 const UPDATE = 3
 const DELETE = 4
 const ENROLL = 6
@@ -64,31 +66,23 @@ const BY_TYPE: Readonly<Record<string, Kind>> = {
   'secret.destroyed': ['entity', DELETE],
   'content.transformed': ['finding', CREATE],
   'message.blocked': ['finding', CREATE],
-  'content.opened': ['api', 2],
+  'content.opened': ['api', READ],
+  'process.started': ['lifecycle', 3],
+  'process.ended': ['lifecycle', 4],
+  'subject.erased': ['entity', DELETE],
 }
 
 /** For types of which no more is known than what they are about. */
 const BY_SUBJECT: Readonly<Record<string, Kind>> = {
-  task: ['session', OTHER],
-  lease: ['session', OTHER],
-  flow: ['session', OTHER],
-  message: ['api', OTHER],
-  call: ['api', OTHER],
-  ...Object.fromEntries(
-    [
-      'agent',
-      'instance',
-      'operator',
-      'sponsor',
-      'server',
-      'tool',
-      'key',
-      'signing_key',
-      'secret',
-      'lock',
-      'signal',
-    ].map((subject): [string, Kind] => [subject, ['entity', UPDATE]]),
-  ),
+  ...kinds(['agent', 'instance', 'operator', 'sponsor', 'subject', 'key', 'signing_key'], ['entity', UPDATE]),
+  ...kinds(['server', 'tool', 'secret', 'lock', 'signal'], ['entity', UPDATE]),
+  ...kinds(['task', 'lease', 'flow'], ['session', OTHER]),
+  ...kinds(['message', 'call'], ['api', OTHER]),
+  ...kinds(['retention'], ['lifecycle', OTHER]),
+}
+
+function kinds(subjects: readonly string[], kind: Kind): Record<string, Kind> {
+  return Object.fromEntries(subjects.map((subject) => [subject, kind]))
 }
 
 /** Stages whose denial says that content or a value was not what it may be. */
@@ -99,6 +93,9 @@ const READS = /(^|\/)(list|read|get|complete|templates)$/
 export function kindOf({ type, data }: LogEntry): Kind {
   if (type === 'call.denied' && DETECTS.has(data.stage)) return ['finding', CREATE]
   if (type.startsWith('call.') && typeof data.method === 'string' && READS.test(data.method))
-    return ['api', 2]
+    return ['api', READ]
+  // An intent holds what it costs; without a write, the tool is pinned as one that only reads.
+  if (type === 'call.intent' && isObject(data.cost))
+    return ['api', data.cost.writes === undefined ? READ : UPDATE]
   return BY_TYPE[type] ?? BY_SUBJECT[type.slice(0, type.indexOf('.'))] ?? ['base', OTHER]
 }
