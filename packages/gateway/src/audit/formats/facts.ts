@@ -40,7 +40,7 @@ export function factsOf(entry: LogEntry, write = atLength): Facts {
     data.agent,
     data.instance,
     data.operator,
-    data.subject,
+    subjects?.[0],
     data.lock,
     data.name,
     data.target,
