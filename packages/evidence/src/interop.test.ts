@@ -26,7 +26,7 @@ const torchwood = read('torchwood.json') as {
   policy: string
 }
 
-/** The example of C2SP signed-note. Its key is published with the Go tool chain's tests of the format, and not in the specification. */
+/** The example of C2SP signed-note. */
 const EXAMPLE_NOTE = `Ognuno sta solo sul cuor della terra
 trafitto da un raggio di sole:
 

@@ -11,6 +11,7 @@ import { waitingForStart } from './config/start-only.ts'
 import { watchConfig } from './config/watch.ts'
 import { agentApi } from './control/agent-api.ts'
 import { refusalAnswer } from './control/http-errors.ts'
+import { logFileRoutes } from './control/log-files.ts'
 import type { OperatorApiDeps } from './control/operator-api.ts'
 import { operatorApi } from './control/operator-api.ts'
 import { PUBLIC_PREFIX } from './control/permissions.ts'
@@ -18,6 +19,7 @@ import { readKek } from './credentials/kek.ts'
 import { withoutSecrets } from './credentials/known.ts'
 import { createScanner } from './firewall/scanner.ts'
 import { taskMarks } from './firewall/task-marks.ts'
+import { cosignatureWait } from './gateway/cosigned-before.ts'
 import type { Snapshot } from './gateway/data-plane.ts'
 import { DataPlane } from './gateway/data-plane.ts'
 import { explainCall } from './gateway/explain.ts'
@@ -193,6 +195,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     ...rooms,
     committer: new Committer(join(dataDir, 'keys', 'commitment.key')),
     whyRefuse: () => keeping.whyRefuse(),
+    cosigned: cosignatureWait(keeping.witnesses, () => now.config.audit.cosigned_before),
   })
   const mcp = plane.route({
     issuer,
@@ -310,6 +313,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     },
     labels: () => now.config.labels,
     sinks: () => keeping.sinks(),
+    level: () => keeping.level(),
     enforceLocks: () => deps.stop({ locks: locks.view.list() }),
     refresh: (server) => meetAll(server),
     async reload() {
@@ -324,8 +328,8 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
       pid: process.pid,
       data: dataDir,
       config: { path: now.path, digest: now.digest },
-      log: { origin: log.origin, size: log.size, vkey: log.vkey },
       sinks: keeping.sinks(),
+      log: { origin: log.origin, size: log.size, vkey: log.vkey, level: await keeping.level() },
       open: { tasks: (await tasks.list({ open: true })).length, calls: plane.inFlight.size + fleet.calls },
       locks: locks.view.list().length,
       reviews: (await agents.needingReview()).map(({ name }) => name),
@@ -381,6 +385,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
     honoRoute(whileAlive(agentRoutes), ['/v1/tasks']),
     honoRoute(whileAlive(people.routes), ['/operators/']),
     honoRoute(remoteControl.fetch, [`${PUBLIC_PREFIX}/`]),
+    honoRoute(logFileRoutes({ log, publish: () => now.config.audit.publish }).fetch, ['/log/']),
   )
   const controlSocket = privatePath(dataDir, 'control')
   const controlServer = createServer(getRequestListener(control.fetch, { overrideGlobalObjects: false }))

@@ -1,24 +1,26 @@
 import { join } from 'node:path'
-import { formatReceipt, inclusionProof, leafHash, openCheckpoint, parseVkey } from '@ostiary/evidence'
+import { consistencyProof, formatReceipt, inclusionProof, leafHash } from '@ostiary/evidence'
 import { equalBytes } from '../lib/bytes.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { LogPosition } from '../model/evidence.ts'
 import { AuditUnavailable } from '../model/evidence.ts'
-import type { Signer } from './checkpoint-signer.ts'
-import { fileSigner } from './checkpoint-signer.ts'
+import type { SignedHead } from './checkpoints.ts'
+import { Checkpoints } from './checkpoints.ts'
 import type { LeafEvent, LogEntry } from './entry.ts'
 import { decodeEntry, encodeEntry } from './entry.ts'
 import type { Files } from './files.ts'
 import { diskFiles } from './files.ts'
 import { Journal, LogDamaged } from './journal.ts'
+import type { Signer } from './signers/signer.ts'
+import { SigningFailed } from './signers/signer.ts'
 import type { Leaf } from './tree.ts'
 import { Tree } from './tree.ts'
 
 export interface LogOptions {
-  /** Data folder; the log is in `log/`, its key in `keys/log.key`. */
+  /** Data folder; the log is in `log/`. */
   readonly dir: string
-  /** Name of the log and of its key: no spaces, no `+`. */
-  readonly origin: string
+  /** The name of its key is the log's. */
+  readonly signer: Signer
   readonly clock: Clock
   /** How often a checkpoint is signed while entries come in. */
   readonly checkpointMs?: number
@@ -60,7 +62,8 @@ export class AuditLog {
   readonly #journal: Journal
   readonly #tree: Tree
   readonly #files: Files
-  readonly #signer: Signer
+  /** The signed heads. The tree may be ahead of the newest for a moment. */
+  readonly checkpoints: Checkpoints
   readonly #logDir: string
   readonly #timer: NodeJS.Timeout
   #queue: Waiting[] = []
@@ -69,9 +72,6 @@ export class AuditLog {
   /** Durable in the journal, not yet in tiles. */
   #tail: Leaf[] = []
   #size = 0
-  #checkpoint = ''
-  /** Entries the checkpoint covers. The tree may be ahead of it for a moment. */
-  #signedSize = 0
   #publishing: Promise<void> | undefined
   #closed = false
   #healthy = true
@@ -83,7 +83,7 @@ export class AuditLog {
     this.#logDir = join(options.dir, 'log')
     this.#journal = new Journal(this.#files, join(this.#logDir, 'journal'))
     this.#tree = new Tree(this.#files, this.#logDir)
-    this.#signer = fileSigner(join(options.dir, 'keys', 'log.key'), options.origin)
+    this.checkpoints = new Checkpoints(this.#files, this.#logDir, options.signer)
     this.#timer = setInterval(() => {
       if (this.#size > this.#signedSize) this.publish().catch(() => {})
     }, options.checkpointMs ?? 1000)
@@ -107,11 +107,15 @@ export class AuditLog {
   }
 
   get vkey(): string {
-    return this.#signer.vkey
+    return this.#options.signer.vkey
   }
 
   get origin(): string {
-    return this.#options.origin
+    return this.vkey.slice(0, this.vkey.indexOf('+'))
+  }
+
+  get #signedSize(): number {
+    return this.checkpoints.newest?.size ?? 0
   }
 
   /** Number of durable entries. */
@@ -150,7 +154,7 @@ export class AuditLog {
 
   /** The newest signed checkpoint, a signed note; empty before the first. */
   checkpoint(): string {
-    return this.#checkpoint
+    return this.checkpoints.newest?.note ?? ''
   }
 
   /** @param body sealed; it is made durable with the entry, which names its digest */
@@ -215,18 +219,22 @@ export class AuditLog {
   }
 
   async #integrate(): Promise<void> {
-    if (this.#size === this.#signedSize && this.#checkpoint !== '') return
+    if (this.#size === this.checkpoints.newest?.size) return
     try {
       const count = this.#tail.length
       await this.#tree.extend(this.#tail.slice(0, count))
       this.#tail.splice(0, count)
       const size = this.#tree.size
-      const note = this.#signer.sign(size, await this.#tree.root())
-      await this.#files.put(join(this.#logDir, 'checkpoint'), Buffer.from(note))
-      this.#checkpoint = note
-      this.#signedSize = size
+      await this.checkpoints.sign({ size, root: await this.#tree.root() }, (from) =>
+        this.consistency(from, size),
+      )
     } catch (error) {
-      this.#health(`tiles cannot be written: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`)
+      const { code, message } = error as NodeJS.ErrnoException
+      this.#health(
+        error instanceof SigningFailed
+          ? `no checkpoint: ${message}`
+          : `tiles cannot be written: ${code ?? 'unknown error'}`,
+      )
       throw error
     }
     await this.#tree.prune()
@@ -262,10 +270,19 @@ export class AuditLog {
       throw new RangeError(`no entry ${index}`)
     if (index >= this.#signedSize) await this.publish()
     // Both at once: while the path is read, the next checkpoint may be signed.
-    const size = this.#signedSize
-    const checkpoint = this.#checkpoint
+    const { size, note: checkpoint } = this.checkpoints.over(index) as SignedHead
     const proof = await inclusionProof((level, at) => this.#tree.node(level, at, size), index, size)
     return formatReceipt({ index, proof, checkpoint })
+  }
+
+  /** Proof that the first `first` entries are a prefix of the first `second`, both in tiles (RFC 9162 section 2.1.4.1). */
+  consistency(first: number, second: number): Promise<readonly Uint8Array[]> {
+    return consistencyProof((level, at) => this.#tree.node(level, at, second), first, second)
+  }
+
+  /** One file of the log by its path in the tlog-tiles layout; undefined when there is none. The caller checked the path. */
+  file(path: string): Promise<Buffer | undefined> {
+    return this.#files.read(join(this.#logDir, path))
   }
 
   async close(): Promise<void> {
@@ -278,23 +295,14 @@ export class AuditLog {
   }
 
   async #recover(): Promise<void> {
-    const note = await this.#files.read(join(this.#logDir, 'checkpoint'))
-    if (note) {
-      const vkey = parseVkey(this.#signer.vkey)
-      const checkpoint = vkey && (await openCheckpoint(note.toString('utf8'), vkey))
-      if (!checkpoint) {
-        throw new LogDamaged(
-          `The checkpoint of the log in ${this.#logDir} is not signed by its key. Keep the folder as evidence and restore it from a backup.`,
-        )
-      }
+    const checkpoint = await this.checkpoints.load()
+    if (checkpoint) {
       await this.#tree.load(checkpoint.size)
       if (!equalBytes(await this.#tree.root(), checkpoint.root)) {
         throw new LogDamaged(
           `The tiles of the log in ${this.#logDir} do not match its signed checkpoint. Keep the folder as evidence, run \`ostiary audit verify\`, and restore it.`,
         )
       }
-      this.#checkpoint = note.toString('utf8')
-      this.#signedSize = checkpoint.size
     } else await this.#tree.load(0)
     const recovered = await this.#journal.recover(this.#tree.size)
     this.#tail = recovered.map(({ entry, body }) => ({
@@ -304,17 +312,17 @@ export class AuditLog {
     }))
     this.#size = this.#tree.size + this.#tail.length
     // Without this a log that lost its checkpoint and journal would begin anew under the same key: a second history.
-    if (this.#size === 0 && !note && (await this.#files.list(join(this.#logDir, 'tile'))).length > 0) {
+    if (this.#size === 0 && !checkpoint && (await this.#files.list(join(this.#logDir, 'tile'))).length > 0) {
       throw new LogDamaged(
         `The log in ${this.#logDir} has tiles, but neither checkpoint nor journal. Keep the folder as evidence and restore it from a backup.`,
       )
     }
-    await this.#files.put(join(this.#logDir, 'vkey'), Buffer.from(`${this.#signer.vkey}\n`))
+    await this.#files.put(join(this.#logDir, 'vkey'), Buffer.from(`${this.vkey}\n`))
     if (this.#size === 0)
       await this.append({
         type: 'log.opened',
         actor: { kind: 'gateway' },
-        data: { origin: this.#options.origin },
+        data: { origin: this.origin },
       })
     await this.publish()
   }

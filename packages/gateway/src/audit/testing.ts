@@ -8,6 +8,7 @@ import type { LogEvent } from '../model/evidence.ts'
 import type { Files, JournalFile } from './files.ts'
 import type { LogOptions } from './log.ts'
 import { AuditLog } from './log.ts'
+import { fileSigner } from './signers/file.ts'
 
 export const ORIGIN = 'log.example.org'
 
@@ -118,7 +119,8 @@ export class LogBench implements Disposable {
 
   open(files: Files, options: Partial<LogOptions> = {}): Promise<AuditLog> {
     const clock = { now: () => 1_700_000_000_000 }
-    return AuditLog.open({ dir: this.dir, origin: ORIGIN, clock, checkpointMs: 2 ** 30, files, ...options })
+    const signer = fileSigner(join(this.dir, 'keys', 'log.key'), ORIGIN)
+    return AuditLog.open({ dir: this.dir, signer, clock, checkpointMs: 2 ** 30, files, ...options })
   }
 
   path(name: string): string {

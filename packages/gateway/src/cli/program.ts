@@ -12,10 +12,13 @@ import { lockCommand } from './commands/lock.ts'
 import { operatorCommand } from './commands/operator.ts'
 import { policyCommand } from './commands/policy.ts'
 import { secretCommand } from './commands/secret.ts'
+import { signerCommand } from './commands/signer.ts'
+import { statusCommand } from './commands/status.ts'
 import { subjectCommand } from './commands/subject.ts'
 import { taskCommand } from './commands/task.ts'
 import { toolCommand } from './commands/tool.ts'
 import { upCommand } from './commands/up.ts'
+import { witnessCommand } from './commands/witness.ts'
 
 /** The whole command line. One file a noun; to add one, a file and a line here. */
 export function program(): Command {
@@ -29,6 +32,7 @@ export function program(): Command {
     .configureHelp({ showGlobalOptions: true })
   const commands = [
     upCommand(),
+    statusCommand(),
     importCommand(),
     connectCommand(),
     agentCommand(),
@@ -39,6 +43,8 @@ export function program(): Command {
     operatorCommand(),
     auditCommand(),
     subjectCommand(),
+    witnessCommand(),
+    signerCommand(),
     policyCommand(),
     secretCommand(),
     configCommand(),

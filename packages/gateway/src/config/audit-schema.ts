@@ -1,12 +1,25 @@
 import { z } from 'zod'
 import { Duration, durationMs, Name } from './fields.ts'
+import { SignerSchema } from './signer-schema.ts'
 import { SinksSchema } from './sink-schema.ts'
+import { CosignedBeforeSchema, HeartbeatSchema, WitnessesSchema } from './witness-schema.ts'
 
 /** Six years: 45 CFR 164.316(b)(2)(i). */
 const SIX_YEARS = '2192d'
 
+/** The log: what is kept in it, who vouches for it, and who may read it. */
 export const AuditSchema = z.strictObject({
   sinks: SinksSchema,
+  witnesses: WitnessesSchema.optional(),
+  heartbeat: HeartbeatSchema,
+  cosigned_before: CosignedBeforeSchema.optional(),
+  signer: SignerSchema,
+  publish: z
+    .enum(['none', 'hashes', 'all'])
+    .default('none')
+    .describe(
+      'What anybody may read at /log/ (C2SP tlog-tiles): nothing, the checkpoint and hashes, or the entries too. Operators with the permission `audit` read all of it at /control/log/.',
+    ),
   content: z
     .enum(['none', 'arguments', 'arguments-and-results'])
     .default('arguments')

@@ -131,6 +131,20 @@ export function crossCheck(config: Config): Problem[] {
     ['telemetry', 'metrics', 'listen'],
     'agents come in there; metrics need an address of their own',
   )
+  const { witnesses, cosigned_before } = config.audit
+  expect(
+    witnesses !== undefined || cosigned_before === undefined,
+    ['audit', 'cosigned_before'],
+    'name the witnesses whose cosignature is waited for, under `audit.witnesses`',
+  )
+  for (const [i, tool] of (cosigned_before?.tools ?? []).entries()) {
+    const [server = ''] = tool.split('/', 1)
+    expect(
+      has(config.servers, server),
+      ['audit', 'cosigned_before', 'tools', i],
+      `there is no server \`${server}\``,
+    )
+  }
   const isUpstream = (name: string) => has(config.servers, name) || has(config.models, name)
   return [...problems, ...firewallProblems(config.firewall.rules, isUpstream)]
 }

@@ -11,6 +11,9 @@ const READ_AT_START: readonly (readonly [string, (config: Config) => unknown])[]
   ['tokens', (config) => config.tokens],
   ['people', (config) => config.people],
   ['telemetry', (config) => config.telemetry],
+  ['audit.witnesses', (config) => config.audit.witnesses],
+  ['audit.heartbeat', (config) => config.audit.heartbeat],
+  ['audit.signer', (config) => config.audit.signer],
 ]
 
 /** Settings that differ and are taken into use only when the gateway starts. */

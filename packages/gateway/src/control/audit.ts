@@ -2,6 +2,7 @@ import { Hono } from 'hono'
 import { stream } from 'hono/streaming'
 import type { Contents } from '../audit/contents.ts'
 import type { SinkState } from '../audit/deliveries.ts'
+import type { Level } from '../audit/level.ts'
 import type { AuditLog } from '../audit/log.ts'
 import { refuse } from '../model/refusal.ts'
 import { readNumber } from './input.ts'
@@ -12,12 +13,14 @@ export interface AuditApiDeps {
   readonly log: AuditLog
   readonly contents: Contents
   sinks(): readonly SinkState[]
+  /** How far the log can be believed without believing this host. */
+  level(): Promise<Level>
 }
 
 const MAX_PAGE = 1000
 
 /** The log: PROOF. */
-export function auditRoutes({ log, contents, sinks }: AuditApiDeps): Hono<ControlEnv> {
+export function auditRoutes({ log, contents, level, sinks }: AuditApiDeps): Hono<ControlEnv> {
   const app = new Hono<ControlEnv>()
   const indexIn = (text: string): number => {
     const index = readNumber(text, -1)
@@ -26,8 +29,10 @@ export function auditRoutes({ log, contents, sinks }: AuditApiDeps): Hono<Contro
     }
     return index
   }
-  app.get('/audit', (c) => c.json({ size: log.size, vkey: log.vkey, checkpoint: log.checkpoint() }))
   app.get('/audit/sinks', (c) => c.json({ sinks: sinks() }))
+  app.get('/audit', async (c) =>
+    c.json({ size: log.size, vkey: log.vkey, checkpoint: log.checkpoint(), level: await level() }),
+  )
   app.get('/audit/entries', (c) => {
     const size = log.size
     const count = Math.min(readNumber(c.req.query('count'), 20), MAX_PAGE)

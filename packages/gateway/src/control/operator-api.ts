@@ -10,6 +10,7 @@ import { flowRoutes } from './flow.ts'
 import { errorAnswer } from './http-errors.ts'
 import type { LocksApiDeps } from './locks.ts'
 import { lockRoutes } from './locks.ts'
+import { logFileRoutes } from './log-files.ts'
 import type { OperatorsApiDeps } from './operators.ts'
 import { operatorRoutes } from './operators.ts'
 import type { PolicyApiDeps } from './policy.ts'
@@ -66,5 +67,6 @@ export function operatorApi(
   ]) {
     app.route('/', routes(deps))
   }
+  app.route('/', logFileRoutes({ log: deps.log, publish: () => 'all' }))
   return app
 }

@@ -5,6 +5,7 @@ type Rule = readonly [method: string, path: RegExp, ...anyOf: Permission[]]
 /** What each route takes. The first rule that matches counts; what none matches is refused. */
 const RULES: readonly Rule[] = [
   ['GET', /^\/audit(\/|$)/, 'audit'],
+  ['GET', /^\/log\//, 'audit'],
   ['POST', /^\/audit\/entries\/[^/]+\/open$/, 'audit'],
   ['GET', /^\/agents\/[^/]+\/history$/, 'audit'],
   ['POST', /^\/subjects\/(hold|release|erase)$/, 'secure'],

@@ -1,10 +1,19 @@
+import { resolve } from 'node:path'
+import type { Policy, VerifierKey } from '@ostiary/evidence'
+import { openWitnessed, parseVkey } from '@ostiary/evidence'
 import type { Logger } from 'pino'
 import type { SinkState } from '../audit/deliveries.ts'
 import { Deliveries } from '../audit/deliveries.ts'
+import type { Level } from '../audit/level.ts'
+import { levelOf } from '../audit/level.ts'
 import { AuditLog } from '../audit/log.ts'
-import { logName } from '../audit/log-name.ts'
+import { openSigner } from '../audit/signers/index.ts'
+import { heartbeat } from '../audit/witness/heartbeat.ts'
+import { Witnesses } from '../audit/witness/witnesses.ts'
 import type { Loaded } from '../config/load.ts'
 import type { SecretReference } from '../config/schema.ts'
+import { durationMs } from '../config/schema.ts'
+import { readWitnessesToAsk } from '../config/witness-policy.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Secret } from '../lib/secret.ts'
 import type { Reason } from '../model/reasons.ts'
@@ -24,14 +33,20 @@ type ResolveSecret = (sink: string, reference: SecretReference) => Promise<Secre
 /** The log, and what follows it: each only reads, keeps its own place, and holds nobody up unless the configuration says so. */
 export class LogKeeping implements AsyncDisposable {
   readonly log: AuditLog
+  readonly witnesses: Witnesses | undefined
+  readonly #policy: Policy | undefined
+  readonly #clock: Clock
+  readonly #followers = new AsyncDisposableStack()
   /** Each may say why nothing may be admitted now; asked for every call, so it answers from memory. */
   readonly #barriers: (() => Reason | undefined)[] = []
 
   readonly #deps: KeepingDeps
   #deliveries: Deliveries | undefined
 
-  private constructor(log: AuditLog, deps: KeepingDeps) {
+  private constructor(log: AuditLog, policy: Policy | undefined, deps: KeepingDeps) {
     this.log = log
+    this.#policy = policy
+    this.#clock = deps.clock
     this.#deps = deps
     const tellRefusal = onChange((sink: string | undefined) =>
       sink === undefined
@@ -43,21 +58,34 @@ export class LogKeeping implements AsyncDisposable {
       tellRefusal(sink)
       return sink === undefined ? undefined : reason('SINK_BEHIND', { sink })
     })
+    const { loaded, clock, logger } = deps
+    if (policy) {
+      const onProblem = witnessProblems(logger)
+      this.witnesses = this.#followers.use(new Witnesses({ log, policy, clock, onProblem }))
+      this.#followers.use(heartbeat(log, durationMs(loaded.config.audit.heartbeat)))
+      if (policy.logs.length > 0 && !policy.logs.some(({ key }) => key.name === log.origin))
+        logger.warn(
+          `the policy of \`audit.witnesses\` lists logs, and not this one: whoever verifies by it needs the line: log ${log.vkey}`,
+        )
+    }
   }
 
-  /** @throws LogDamaged */
+  /** @throws LogDamaged, ConfigInvalid, SigningFailed, LogNameTaken */
   static async open(deps: KeepingDeps): Promise<LogKeeping> {
     const { loaded, clock, logger } = deps
+    const { audit, limits } = loaded.config
+    const policy =
+      audit.witnesses === undefined ? undefined : readWitnessesToAsk(resolve(loaded.dir, audit.witnesses))
     const log = await AuditLog.open({
       dir: loaded.dataDir,
-      origin: logName(loaded.dataDir),
+      signer: await openSigner(audit.signer, loaded.dataDir),
       clock,
-      queueLimit: loaded.config.limits.queue,
+      queueLimit: limits.queue,
       onHealth: onChange((problem) =>
         problem ? logger.error(problem) : logger.warn('the log can be written again'),
       ),
     })
-    return new LogKeeping(log, deps)
+    return new LogKeeping(log, policy, deps)
   }
 
   /** Delivers to the sinks of this configuration, and no longer to others. */
@@ -98,9 +126,38 @@ export class LogKeeping implements AsyncDisposable {
     return undefined
   }
 
+  /** How far the log can be believed without believing this host. */
+  async level(): Promise<Level> {
+    const note = this.log.checkpoints.witnessed?.note
+    const policy = this.#policy
+    const opened =
+      note !== undefined && policy
+        ? await openWitnessed(note, { ...policy, logs: [] }, parseVkey(this.log.vkey) as VerifierKey)
+        : undefined
+    const witnessed = opened && { size: opened.checkpoint.size, cosignatures: opened.cosignatures }
+    return levelOf({ policy, witnessed, now: this.#clock.now() })
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#deliveries?.[Symbol.asyncDispose]()
+    await this.#followers.disposeAsync()
     await this.log.close()
+  }
+}
+
+/** Says of each witness when it begins to fail and when that is over. What contradicts this log is evidence, so it is never a mere warning. */
+function witnessProblems(logger: Logger) {
+  const tell = new Map<string, (problem: string | undefined) => void>()
+  return (witness: string, problem: string | undefined, contradicts: boolean) => {
+    const told =
+      tell.get(witness) ??
+      onChange((now: string | undefined) => {
+        if (now === undefined) logger.info({ witness }, 'a witness cosigns')
+        else if (contradicts) logger.error({ witness }, `a witness contradicts this log: ${now}`)
+        else logger.warn({ witness }, `a witness did not cosign: ${now}`)
+      })
+    tell.set(witness, told)
+    told(problem)
   }
 }
 

@@ -20,6 +20,7 @@ import { lockReason } from '../oversight/locks.ts'
 import type { Registry } from '../registry/tools.ts'
 import type { Bus } from '../store/bus.ts'
 import type { Admission, Authority, NewHold, Seen, Settlement } from './authority.ts'
+import type { CosignatureWait } from './cosigned-before.ts'
 
 interface Owned {
   readonly log: AuditLog
@@ -38,6 +39,7 @@ interface Owned {
   readonly recorder: SealingRecorder
   /** Why nothing may be admitted although the log can be written. */
   whyRefuse(): Reason | undefined
+  readonly cosigned: CosignatureWait
 }
 
 /** The authority in its own process: answers from memory, and is where races are decided. */
@@ -127,7 +129,7 @@ export class Owner implements Authority {
     const stopped = pending instanceof Promise ? this.#stops(a) : undefined
     if (stopped) return stopped
     const live = this.#r.tasks.live(a.task)
-    if (!live || live.grant.id !== a.grant) return this.whyNotLive(a.task)
+    if (live?.grant.id !== a.grant) return this.whyNotLive(a.task)
     const cost = {
       ...a.cost,
       subjects: a.cost.subjects.map((value) => committer.commit(live.task.txn, value)),
@@ -137,7 +139,14 @@ export class Owner implements Authority {
     this.#r.tasks.touch(a.task)
     const commitment = committer.commit(String(event.data.call), a.contentDigest)
     try {
-      return await log.append({ ...event, data: { ...event.data, ...shown(cost), commitment } }, body)
+      const position = await log.append(
+        { ...event, data: { ...event.data, ...shown(cost), commitment } },
+        body,
+      )
+      const waiting = this.#r.cosigned(a.subject, position.index)
+      const why = waiting && ((await waiting) ?? this.#stops(a) ?? (await this.#taskStops(a)))
+      if (why) budgets.release(a.grant, cost)
+      return why ?? position
     } catch (error) {
       budgets.release(a.grant, cost)
       throw error
@@ -153,6 +162,10 @@ export class Owner implements Authority {
     const lock = locks.view.stops(subject)
     if (lock) return lockReason(lock)
     return tokens.inForce(tokenHash, clock.now()) ? undefined : reason('TOKEN_INVALID')
+  }
+
+  async #taskStops({ task, grant }: Admission): Promise<Reason | undefined> {
+    return this.#r.tasks.live(task)?.grant.id === grant ? undefined : await this.whyNotLive(task)
   }
 
   settle(s: Settlement): Promise<LogPosition> {

@@ -17,6 +17,7 @@ export type LogActor =
 
 export type LogType =
   | 'log.opened'
+  | 'log.heartbeat'
   | 'gateway.started'
   | 'gateway.stopped'
   | 'config.loaded'

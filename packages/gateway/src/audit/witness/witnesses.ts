@@ -1,0 +1,141 @@
+import type { Policy } from '@ostiary/evidence'
+import type { Clock } from '../../lib/clock.ts'
+import type { AuditLog } from '../log.ts'
+import { WitnessClient } from './client.ts'
+
+/** The cosignatures of a log that is idle get no older than this. */
+const REFRESH_MS = 15_000
+const RETRY_MS = 250
+
+export interface WitnessesDeps {
+  readonly log: AuditLog
+  readonly policy: Policy
+  readonly clock: Clock
+  /** Undefined: it answers as it should again. */
+  onProblem(witness: string, problem: string | undefined, contradicts: boolean): void
+}
+
+/** One checkpoint, and the cosignatures it has got so far. */
+interface Round {
+  readonly size: number
+  readonly note: string
+  readonly lines: Map<string, string>
+}
+
+/**
+ * Has every checkpoint cosigned: all witnesses are asked at once, and a round is over with the quorum or when all have answered, so that
+ * none who is slow or gone holds the others up. Calls do not wait for it unless they ask.
+ */
+export class Witnesses implements Disposable {
+  readonly #d: WitnessesDeps
+  readonly #clients: readonly WitnessClient[]
+  readonly #waiting = new Set<{ readonly index: number; done(isCosigned: boolean): void }>()
+  readonly #stack = new DisposableStack()
+  #round: Round = { size: -1, note: '', lines: new Map() }
+  #running = false
+  #again = false
+  #isClosed = false
+
+  constructor(deps: WitnessesDeps) {
+    this.#d = deps
+    this.#clients = deps.policy.witnesses
+      .filter(({ url }) => url !== undefined)
+      .map((witness) => new WitnessClient(witness, deps.clock))
+    this.#stack.use(deps.log.checkpoints.onSigned(() => this.#wake()))
+    const refresh = setInterval(() => this.#wake(), REFRESH_MS)
+    refresh.unref()
+    this.#stack.defer(() => clearInterval(refresh))
+    this.#wake()
+  }
+
+  /** Resolves true as soon as a quorum has cosigned a checkpoint over the entry, and false when it has not within `ms`. */
+  async cosigned(index: number, ms: number): Promise<boolean> {
+    if (this.#isCosigned(index)) return true
+    const { promise, resolve } = Promise.withResolvers<boolean>()
+    const waiting = { index, done: resolve }
+    this.#waiting.add(waiting)
+    const timer = setTimeout(() => resolve(false), ms)
+    // The tick of the log may be a second away.
+    const { log } = this.#d
+    void log.publish().then(
+      () => this.#wake(),
+      () => {},
+    )
+    try {
+      return await promise
+    } finally {
+      clearTimeout(timer)
+      this.#waiting.delete(waiting)
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#isClosed = true
+    this.#stack.dispose()
+    for (const { done } of this.#waiting) done(false)
+  }
+
+  #isCosigned(index: number): boolean {
+    return index < (this.#d.log.checkpoints.witnessed?.size ?? 0)
+  }
+
+  #wake(): void {
+    this.#again = true
+    if (this.#running || this.#isClosed) return
+    this.#running = true
+    void this.#run().finally(() => {
+      this.#running = false
+    })
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isClosed && (this.#again || this.#waiting.size > 0)) {
+      // Whoever waits although the last round is over waits for a witness that failed.
+      if (!this.#again) await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+      this.#again = false
+      await this.#ask()
+    }
+  }
+
+  async #ask(): Promise<void> {
+    const { log } = this.#d
+    const head = log.checkpoints.newest
+    if (!head) return
+    if (head.size !== this.#round.size) {
+      this.#round = { size: head.size, note: withoutCosignatures(head.note), lines: new Map() }
+    }
+    const round = this.#round
+    const { promise: quorum, resolve } = Promise.withResolvers<void>()
+    const asked = this.#clients
+      .filter((client) => client.isReady(this.#waiting.size > 0))
+      .map(async (client) => {
+        if (await this.#askOne(client, round)) resolve()
+      })
+    await Promise.race([quorum, Promise.allSettled(asked)])
+  }
+
+  /** @returns true when the round has its quorum with this one */
+  async #askOne(client: WitnessClient, round: Round): Promise<boolean> {
+    const { log, policy, onProblem } = this.#d
+    const { name } = client.witness
+    const result = await client.submit(round.note, round.size, (from) => log.consistency(from, round.size))
+    if (this.#isClosed) return false
+    if (result.is === 'failed') {
+      onProblem(name, result.problem, result.contradicts)
+      return false
+    }
+    onProblem(name, undefined, false)
+    round.lines.set(name, result.line)
+    const isQuorum = policy.isQuorum(new Set(round.lines.keys()))
+    const note = `${round.note}${[...round.lines.values()].join('')}`
+    await log.checkpoints.cosigned({ size: round.size, note }, isQuorum)
+    for (const { index, done } of this.#waiting) if (this.#isCosigned(index)) done(true)
+    return isQuorum
+  }
+}
+
+/** Text and the first signature, which is the log's. */
+const withoutCosignatures = (note: string): string => {
+  const end = note.lastIndexOf('\n\n') + 2
+  return note.slice(0, note.indexOf('\n', end) + 1)
+}
