@@ -44,7 +44,7 @@ export async function inclusionProof(at: NodeAt, index: number, size: number): P
   return await path(0, size)
 }
 
-/** Proof that the tree of `first` leaves is a prefix of the tree of `second` (RFC 9162 section 2.1.4.1). */
+/** Proof that the tree of `first` leaves is a prefix of the tree of `second` (RFC 9162 section 2.1.4.1). @throws RangeError when it is longer */
 export async function consistencyProof(at: NodeAt, first: number, second: number): Promise<Uint8Array[]> {
   const proof = async (m: number, start: number, end: number, whole: boolean): Promise<Uint8Array[]> => {
     if (m === end - start) return whole ? [] : [await rangeHash(at, start, end)]
@@ -53,6 +53,7 @@ export async function consistencyProof(at: NodeAt, first: number, second: number
       ? [...(await proof(m, start, start + k, whole)), await rangeHash(at, start + k, end)]
       : [...(await proof(m - k, start + k, end, false)), await rangeHash(at, start, start + k)]
   }
+  if (first > second) throw new RangeError('a tree is no prefix of a shorter one')
   return first === 0 || first === second ? [] : await proof(first, 0, second, true)
 }
 

@@ -3,12 +3,13 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { LogReport } from '@ostiary/evidence'
-import { verifyLog } from '@ostiary/evidence'
+import { consistencyProof, leafHash, nodeHash, rangeHash, verifyLog } from '@ostiary/evidence'
 import type { LogEvent } from '../model/evidence.ts'
 import type { Files, JournalFile } from './files.ts'
 import type { LogOptions } from './log.ts'
 import { AuditLog } from './log.ts'
 import { fileSigner } from './signers/file.ts'
+import type { ProofFrom, TreeHead } from './signers/signer.ts'
 
 export const ORIGIN = 'log.example.org'
 
@@ -145,5 +146,26 @@ export class LogBench implements Disposable {
 export async function assertKept(log: AuditLog, acknowledged: ReadonlyMap<number, string>): Promise<void> {
   for (const [index, leaf] of acknowledged) {
     assert.equal((await log.read(index)).leaf, leaf, `entry ${index} is not the one that was acknowledged`)
+  }
+}
+
+/** A tree of leaves that are numbers, without a log around it. `salt` makes another history. */
+export class GrowingTree {
+  readonly #salt: string
+  constructor(salt = '') {
+    this.#salt = salt
+  }
+
+  readonly #at = (level: number, index: number): Uint8Array =>
+    level === 0
+      ? leafHash(Buffer.from(`${this.#salt}${index}`))
+      : nodeHash(this.#at(level - 1, 2 * index), this.#at(level - 1, 2 * index + 1))
+
+  async head(size: number): Promise<TreeHead> {
+    return { size, root: await rangeHash(this.#at, 0, size) }
+  }
+
+  proofTo(size: number): ProofFrom {
+    return (from) => consistencyProof(this.#at, from, size)
   }
 }

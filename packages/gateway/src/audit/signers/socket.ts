@@ -32,8 +32,15 @@ export async function socketSigner(socketPath: string): Promise<Signer> {
   /** What it signed last; it says so itself when this is wrong. */
   let last = 0
   const attempt = async (text: string, size: number, proofFrom: ProofFrom) => {
-    // From nothing, and to the same size, the proof is empty.
-    const proof = last === 0 || last === size ? [] : await proofFrom(last)
+    if (last > size) {
+      const claimed = last
+      // The next attempt asks anew.
+      last = 0
+      throw new SigningFailed(
+        `the signer has signed a longer log than this one: ${claimed} entries, here ${size}. The log was rolled back: restore the newest copy.`,
+      )
+    }
+    const proof = await proofFrom(last)
     return await ask('POST', '/sign', formatSubmission({ old: last, proof, checkpoint: text }))
   }
   return {
@@ -43,10 +50,7 @@ export async function socketSigner(socketPath: string): Promise<Signer> {
       let answer = await attempt(text, head.size, proofFrom)
       if (answer.status === 409) {
         const size = parseSize(answer.text.trim())
-        if (size === undefined || size > head.size)
-          throw new SigningFailed(
-            `the signer has signed a longer log than this one: ${answer.text.trim().slice(0, 20)} entries, here ${head.size}. The log was rolled back: restore the newest copy.`,
-          )
+        if (size === undefined) throw new SigningFailed(`the signer at ${socketPath} answered nonsense.`)
         last = size
         answer = await attempt(text, head.size, proofFrom)
       }

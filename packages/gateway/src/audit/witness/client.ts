@@ -79,7 +79,7 @@ export class WitnessClient {
 
   async #post(note: string, size: number, proofFrom: ProofFrom): Promise<OutboundAnswer> {
     const old = Math.min(this.#last, size)
-    const proof = old === 0 || old === size ? [] : await proofFrom(old)
+    const proof = await proofFrom(old)
     return await outbound({
       url: `${this.witness.url?.replace(/\/$/, '')}/add-checkpoint`,
       method: 'POST',
