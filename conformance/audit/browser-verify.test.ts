@@ -9,6 +9,7 @@ import { test } from 'node:test'
 import { chromium } from 'playwright-core'
 import { canonicalize } from '../../packages/evidence/src/index.ts'
 import { AuditLog } from '../../packages/gateway/src/audit/log.ts'
+import { fileSigner } from '../../packages/gateway/src/audit/signers/file.ts'
 
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium'
 const SOURCES = resolve('packages/evidence/src')
@@ -42,7 +43,11 @@ test('the verifier checks a log and a receipt in a real browser', async (t) => {
   if (!existsSync(CHROMIUM)) return t.skip(`no Chromium at ${CHROMIUM} (set CHROMIUM)`)
   const dir = mkdtempSync(join(tmpdir(), 'ostiary-browser-'))
   t.after(() => rmSync(dir, { recursive: true, force: true }))
-  const log = await AuditLog.open({ dir, origin: 'log.example.org', clock: { now: () => 1 } })
+  const log = await AuditLog.open({
+    dir,
+    signer: fileSigner(join(dir, 'keys', 'log.key'), 'log.example.org'),
+    clock: { now: () => 1 },
+  })
   await Promise.all(
     Array.from({ length: ENTRIES - 1 }, (_, n) =>
       log.append({ type: 'call.intent', actor: { kind: 'gateway' }, data: { n } }),

@@ -5,13 +5,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { AuditLog } from '../../packages/gateway/src/audit/log.ts'
+import { fileSigner } from '../../packages/gateway/src/audit/signers/file.ts'
 import { BIN } from '../support/gateway.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'ostiary-verify-'))
 let held = ''
 
 async function write(into: string, from: number, to: number): Promise<string> {
-  const log = await AuditLog.open({ dir: into, origin: 'log.example.org', clock: { now: () => from } })
+  const log = await AuditLog.open({
+    dir: into,
+    signer: fileSigner(join(into, 'keys', 'log.key'), 'log.example.org'),
+    clock: { now: () => from },
+  })
   for (let n = from; n < to; n++) {
     await log.append({ type: 'call.intent', actor: { kind: 'gateway' }, data: { n } })
   }
