@@ -3,10 +3,10 @@ import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { canonicalize, leafHash } from '../../packages/evidence/src/index.ts'
-import { fileSigner } from '../../packages/gateway/src/audit/checkpoint-signer.ts'
 import type { Files } from '../../packages/gateway/src/audit/files.ts'
 import { diskFiles } from '../../packages/gateway/src/audit/files.ts'
 import { logName } from '../../packages/gateway/src/audit/log-name.ts'
+import { fileSigner } from '../../packages/gateway/src/audit/signers/file.ts'
 import { Tree } from '../../packages/gateway/src/audit/tree.ts'
 import type { WorkOptions } from './work.ts'
 import { work } from './work.ts'
@@ -33,7 +33,8 @@ export async function generateLog(dir: string, count: number, options?: WorkOpti
     await tree.extend(batch)
   }
   const signer = fileSigner(join(dir, 'keys', 'log.key'), logName(dir))
-  await diskFiles.put(join(log, 'checkpoint'), Buffer.from(signer.sign(tree.size, await tree.root())))
+  const note = await signer.sign({ size: tree.size, root: await tree.root() }, async () => [])
+  await diskFiles.put(join(log, 'checkpoint'), Buffer.from(note))
   await diskFiles.put(join(log, 'vkey'), Buffer.from(`${signer.vkey}\n`))
   return (performance.now() - began) / 1000
 }
