@@ -21,6 +21,8 @@ export class Checkpoints {
   readonly #signer: Signer
   readonly #turns = new Turns()
   readonly #followers = new Set<() => void>()
+  /** By name, what the disk holds. */
+  readonly #written = new Map<string, string>()
   #newest: SignedHead | undefined
   #witnessed: SignedHead | undefined
   #witnessedAt = -Infinity
@@ -70,23 +72,25 @@ export class Checkpoints {
   async sign(head: TreeHead, proofFrom: ProofFrom): Promise<void> {
     const note = await this.#signer.sign(head, proofFrom)
     await this.#turns.take('checkpoint', async () => {
-      await this.#files.put(join(this.#dir, 'checkpoint'), Buffer.from(note))
+      await this.#write('checkpoint', note)
       this.#newest = { size: head.size, note }
     })
     for (const follower of this.#followers) follower()
   }
 
-  /** Keeps a head with the cosignatures that it got. One that is not the newest any more counts only if it has its quorum. */
+  /**
+   * Takes in the cosignatures that a head got. One that is not the newest any more counts only with its quorum. It counts at once, for
+   * it is the witnesses who keep it; the promise is for the copy on our disk.
+   */
   async cosigned(head: SignedHead, isQuorum: boolean): Promise<void> {
-    await this.#turns.take('checkpoint', async () => {
-      if (head.size === this.#newest?.size) {
-        await this.#files.put(join(this.#dir, 'checkpoint'), Buffer.from(head.note))
-        this.#newest = head
-      }
-      if (!isQuorum || head.size < (this.#witnessed?.size ?? 0)) return
-      await this.#files.put(join(this.#dir, WITNESSED_CHECKPOINT), Buffer.from(head.note))
+    if (head.size === this.#newest?.size) this.#newest = head
+    if (isQuorum && head.size >= (this.#witnessed?.size ?? 0)) {
       this.#witnessed = head
       this.#witnessedAt = performance.now()
+    }
+    await this.#turns.take('checkpoint', async () => {
+      await this.#write('checkpoint', this.#newest?.note)
+      await this.#write(WITNESSED_CHECKPOINT, this.#witnessed?.note)
     })
   }
 
@@ -94,6 +98,15 @@ export class Checkpoints {
   onSigned(follower: () => void): Disposable {
     this.#followers.add(follower)
     return { [Symbol.dispose]: () => void this.#followers.delete(follower) }
+  }
+
+  /** What waited its turn behind others may be written already. */
+  async #write(name: string, note: string | undefined): Promise<void> {
+    if (note === undefined || this.#written.get(name) === note) return
+    // Until it is known to have worked, nothing is known of what the disk holds.
+    this.#written.delete(name)
+    await this.#files.put(join(this.#dir, name), Buffer.from(note))
+    this.#written.set(name, note)
   }
 
   async #open(note: Buffer): Promise<Checkpoint> {

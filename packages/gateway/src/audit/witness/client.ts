@@ -25,7 +25,8 @@ export class WitnessClient {
   readonly #clock: Clock
   /** The size it has cosigned, by its own word. */
   #last = 0
-  #isBusy = false
+  #asking: Promise<unknown> = Promise.resolve()
+  #waiting = 0
   #pause = 0
   #notBefore = 0
 
@@ -34,22 +35,21 @@ export class WitnessClient {
     this.#clock = clock
   }
 
-  /** One request at a time; one that failed is left alone for a while, unless somebody waits for it. */
+  /** One that is slow has one more question waiting at most; one that failed is left alone for a while, unless somebody waits for it. */
   isReady(urgent: boolean): boolean {
-    return !this.#isBusy && (urgent || performance.now() >= this.#notBefore)
+    return this.#waiting < 2 && (urgent || performance.now() >= this.#notBefore)
   }
 
-  /** Never rejects, and takes ten seconds at most. `note` is the checkpoint as the log signed it. */
+  /** One at a time. Never rejects, and takes ten seconds at most. `note` is the checkpoint as the log signed it. */
   async submit(note: string, size: number, proofFrom: ProofFrom): Promise<Submitted> {
-    this.#isBusy = true
-    try {
-      const result = await this.#submit(note, size, proofFrom)
-      this.#pause = result.is === 'cosigned' ? 0 : Math.min(2 * this.#pause || FIRST_PAUSE_MS, LAST_PAUSE_MS)
-      this.#notBefore = performance.now() + this.#pause
-      return result
-    } finally {
-      this.#isBusy = false
-    }
+    this.#waiting++
+    const result = this.#asking.then(() => this.#submit(note, size, proofFrom))
+    this.#asking = result
+    const { is } = await result
+    this.#waiting--
+    this.#pause = is === 'cosigned' ? 0 : Math.min(2 * this.#pause || FIRST_PAUSE_MS, LAST_PAUSE_MS)
+    this.#notBefore = performance.now() + this.#pause
+    return await result
   }
 
   async #submit(note: string, size: number, proofFrom: ProofFrom): Promise<Submitted> {

@@ -210,6 +210,9 @@ test('a log whose checkpoint was rolled back behind what witnesses saw does not 
   using witnesses = scene.follow('any')
   const early = scene.disk.written.get(scene.bench.path('checkpoint')) as Buffer
   await witnesses.cosigned(await scene.append(4), LONG)
+  // The copy on the disk follows.
+  const kept = () => scene.disk.written.get(scene.bench.path('checkpoint.witnessed'))?.toString('utf8')
+  while (kept()?.split('\n')[1] !== '5') await new Promise((resolve) => setImmediate(resolve))
   const disk = scene.disk.after('kill')
   disk.written.set(scene.bench.path('checkpoint'), early)
   await assert.rejects(() => scene.bench.open(disk), /was rolled back: witnesses saw 5 entries/)

@@ -55,12 +55,10 @@ export class Witnesses implements Disposable {
     const waiting = { index, done: resolve }
     this.#waiting.add(waiting)
     const timer = setTimeout(() => resolve(false), ms)
-    // The tick of the log may be a second away.
     const { log } = this.#d
-    void log.publish().then(
-      () => this.#wake(),
-      () => {},
-    )
+    // The tick of the log may be a second away. A head that is signed wakes this up by itself.
+    if (index < (log.checkpoints.newest?.size ?? 0)) this.#wake()
+    else log.publish().catch(() => {})
     try {
       return await promise
     } finally {
@@ -106,17 +104,22 @@ export class Witnesses implements Disposable {
     }
     const round = this.#round
     const { promise: quorum, resolve } = Promise.withResolvers<void>()
+    const answered = new Set<string>()
     const asked = this.#clients
       .filter((client) => client.isReady(this.#waiting.size > 0))
       .map(async (client) => {
-        if (await this.#askOne(client, round)) resolve()
+        if (!(await this.#askOne(client, round))) return
+        answered.add(client.witness.name)
+        if (this.#d.policy.isQuorum(answered)) resolve()
       })
-    await Promise.race([quorum, Promise.allSettled(asked)])
+    // Those who answer when the quorum is there already are shown too.
+    const all = Promise.allSettled(asked).then(() => this.#show(round))
+    await Promise.race([quorum, all])
   }
 
-  /** @returns true when the round has its quorum with this one */
+  /** @returns true when it cosigned */
   async #askOne(client: WitnessClient, round: Round): Promise<boolean> {
-    const { log, policy, onProblem } = this.#d
+    const { log, onProblem } = this.#d
     const { name } = client.witness
     const result = await client.submit(round.note, round.size, (from) => log.consistency(from, round.size))
     if (this.#isClosed) return false
@@ -125,12 +128,24 @@ export class Witnesses implements Disposable {
       return false
     }
     onProblem(name, undefined, false)
+    const had = this.#isQuorum(round)
     round.lines.set(name, result.line)
-    const isQuorum = policy.isQuorum(new Set(round.lines.keys()))
+    if (!had && this.#isQuorum(round)) {
+      void this.#show(round)
+      for (const { index, done } of this.#waiting) if (this.#isCosigned(index)) done(true)
+    }
+    return true
+  }
+
+  #isQuorum({ lines }: Round): boolean {
+    return lines.size > 0 && this.#d.policy.isQuorum(new Set(lines.keys()))
+  }
+
+  /** Publishes a checkpoint with the cosignatures it has got. A disk that refuses is told of where the log is written. */
+  async #show(round: Round): Promise<void> {
+    if (this.#isClosed || round.lines.size === 0) return
     const note = `${round.note}${[...round.lines.values()].join('')}`
-    await log.checkpoints.cosigned({ size: round.size, note }, isQuorum)
-    for (const { index, done } of this.#waiting) if (this.#isCosigned(index)) done(true)
-    return isQuorum
+    await this.#d.log.checkpoints.cosigned({ size: round.size, note }, this.#isQuorum(round)).catch(() => {})
   }
 }
 
