@@ -7,9 +7,13 @@ import { tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
 import { test } from 'node:test'
 import { chromium } from 'playwright-core'
-import { canonicalize } from '../../packages/evidence/src/index.ts'
+import type { VerifierKey } from '../../packages/evidence/src/index.ts'
+import { canonicalize, parseVkey } from '../../packages/evidence/src/index.ts'
+import { diskFiles } from '../../packages/gateway/src/audit/files.ts'
 import { AuditLog } from '../../packages/gateway/src/audit/log.ts'
 import { fileSigner } from '../../packages/gateway/src/audit/signers/file.ts'
+import { formatSubmission } from '../../packages/gateway/src/audit/witness/submission.ts'
+import { Witness } from '../../packages/gateway/src/audit/witness/witness.ts'
 
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium'
 const SOURCES = resolve('packages/evidence/src')
@@ -19,7 +23,7 @@ const ENTRIES = 300
 const PAGE = `<!doctype html>
 <script type="importmap">{"imports": {"#sha256": "/src/sha256.ts"}}</script>
 <script type="module">
-import { verifyLog, verifyReceipt } from '/src/index.ts'
+import { parsePolicy, verifyLog, verifyReceipt } from '/src/index.ts'
 const read = async (path) => {
   const answer = await fetch('/log/' + path)
   return answer.ok ? new Uint8Array(await answer.arrayBuffer()) : undefined
@@ -36,10 +40,14 @@ const entry = await read('../entry')
 const receipt = await text('../receipt')
 const check = await verifyReceipt({ receipt, entry, vkey })
 const other = await verifyReceipt({ receipt, entry: entry.slice(1), vkey })
-window.result = { report, edited, check, other }
+const { policy } = parsePolicy(await text('../policy'))
+const cosigned = await text('../cosigned')
+const witnessed = await verifyReceipt({ receipt: cosigned, entry, policy })
+const unwitnessed = await verifyReceipt({ receipt, entry, policy })
+window.result = { report, edited, check, other, witnessed, unwitnessed }
 </script>`
 
-test('the verifier checks a log and a receipt in a real browser', async (t) => {
+test('the verifier checks a log, a receipt and who witnessed it in a real browser', async (t) => {
   if (!existsSync(CHROMIUM)) return t.skip(`no Chromium at ${CHROMIUM} (set CHROMIUM)`)
   const dir = mkdtempSync(join(tmpdir(), 'ostiary-browser-'))
   t.after(() => rmSync(dir, { recursive: true, force: true }))
@@ -56,6 +64,18 @@ test('the verifier checks a log and a receipt in a real browser', async (t) => {
   const entry = canonicalize((await log.read(42)).entry)
   const receipt = await log.receipt(42)
   await log.close()
+  const witness = new Witness({
+    dir: join(dir, 'witness'),
+    name: 'w.example.org/1',
+    logs: [parseVkey(log.vkey) as VerifierKey],
+    clock: { now: () => 7000 },
+    files: diskFiles,
+    silenceMs: 1000,
+  })
+  const { body: line } = await witness.add(
+    formatSubmission({ old: 0, proof: [], checkpoint: log.checkpoint() }),
+  )
+  const policy = `log ${log.vkey}\nwitness one ${witness.vkey}\nquorum one\n`
 
   const server = createServer((req, res) => {
     const { pathname } = new URL(req.url ?? '/', 'http://localhost')
@@ -64,6 +84,9 @@ test('the verifier checks a log and a receipt in a real browser', async (t) => {
     if (pathname === '/') return send('text/html', PAGE)
     if (pathname === '/entry') return send('application/octet-stream', entry)
     if (pathname === '/receipt') return send('text/plain', receipt)
+    // The checkpoint is the last thing in a receipt.
+    if (pathname === '/cosigned') return send('text/plain', `${receipt}${line}`)
+    if (pathname === '/policy') return send('text/plain', policy)
     if (pathname.startsWith('/src/')) {
       const source = readFileSync(join(SOURCES, basename(pathname)), 'utf8')
       return send('text/javascript', stripTypeScriptTypes(source))
@@ -96,7 +119,7 @@ test('the verifier checks a log and a receipt in a real browser', async (t) => {
   const found = await page
     .waitForFunction('window.result', undefined, { timeout: 20_000 })
     .catch(() => assert.fail(errors.join('\n') || 'the page did not finish'))
-  const { report, edited, check, other } = (await found.jsonValue()) as Record<
+  const { report, edited, check, other, witnessed, unwitnessed } = (await found.jsonValue()) as Record<
     string,
     Record<string, unknown>
   >
@@ -109,5 +132,8 @@ test('the verifier checks a log and a receipt in a real browser', async (t) => {
   })
   assert.deepEqual(check, { ok: true, index: 42, size: ENTRIES })
   assert.equal(other?.ok, false)
+  const cosignatures = [{ witness: 'one', time: 7 }]
+  assert.deepEqual(witnessed, { ok: true, index: 42, size: ENTRIES, cosignatures })
+  assert.equal(unwitnessed?.ok, false)
   assert.deepEqual(errors, [])
 })

@@ -19,6 +19,7 @@ import type { Secret } from '../lib/secret.ts'
 import type { Reason } from '../model/reasons.ts'
 import { reason } from '../model/reasons.ts'
 import type { Gauges } from '../trace/gauges.ts'
+import { unsignedBarrier } from './unsigned-barrier.ts'
 
 export interface KeepingDeps {
   readonly loaded: Loaded
@@ -48,6 +49,7 @@ export class LogKeeping implements AsyncDisposable {
     this.#policy = policy
     this.#clock = deps.clock
     this.#deps = deps
+    this.#barriers.push(unsignedBarrier(log))
     const tellRefusal = onChange((sink: string | undefined) =>
       sink === undefined
         ? deps.logger.warn('calls go on: the sinks that are required have caught up')

@@ -23,6 +23,7 @@ export type Submitted =
 export class WitnessClient {
   readonly witness: PolicyWitness
   readonly #clock: Clock
+  readonly #signal: AbortSignal
   /** The size it has cosigned, by its own word. */
   #last = 0
   #asking: Promise<unknown> = Promise.resolve()
@@ -30,9 +31,11 @@ export class WitnessClient {
   #pause = 0
   #notBefore = 0
 
-  constructor(witness: PolicyWitness, clock: Clock) {
+  /** @param signal ends what is under way */
+  constructor(witness: PolicyWitness, clock: Clock, signal: AbortSignal) {
     this.witness = witness
     this.#clock = clock
+    this.#signal = signal
   }
 
   /** One that is slow has one more question waiting at most; one that failed is left alone for a while, unless somebody waits for it. */
@@ -87,6 +90,7 @@ export class WitnessClient {
       body: formatSubmission({ old, proof, checkpoint: note }),
       maxBytes: MAX_ANSWER,
       timeoutMs: TIMEOUT_MS,
+      signal: this.#signal,
       origin: 'configured',
     })
   }

@@ -125,6 +125,22 @@ test('a witness that is gone, refuses or never answers holds up neither the quor
   for (const end of held) end()
 })
 
+test('closing ends what a witness has not answered', async () => {
+  await using scene = await Scene.open()
+  const { promise: asked, resolve } = Promise.withResolvers<void>()
+  const { promise: left, resolve: leave } = Promise.withResolvers<void>()
+  await scene.hostile('silent', (req) => {
+    resolve()
+    req.socket.on('close', () => leave())
+  })
+  const witnesses = scene.follow('any')
+  const waiting = witnesses.cosigned(await scene.append(1), LONG)
+  await asked
+  witnesses[Symbol.dispose]()
+  assert.equal(await waiting, false)
+  await left
+})
+
 test('without its quorum nothing counts as cosigned, and whoever waits is told after the time', async () => {
   await using scene = await Scene.open()
   await scene.honest('a')

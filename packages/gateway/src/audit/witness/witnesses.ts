@@ -31,16 +31,16 @@ export class Witnesses implements Disposable {
   readonly #clients: readonly WitnessClient[]
   readonly #waiting = new Set<{ readonly index: number; done(isCosigned: boolean): void }>()
   readonly #stack = new DisposableStack()
+  readonly #closing = new AbortController()
   #round: Round = { size: -1, note: '', lines: new Map() }
   #running = false
   #again = false
-  #isClosed = false
 
   constructor(deps: WitnessesDeps) {
     this.#d = deps
     this.#clients = deps.policy.witnesses
       .filter(({ url }) => url !== undefined)
-      .map((witness) => new WitnessClient(witness, deps.clock))
+      .map((witness) => new WitnessClient(witness, deps.clock, this.#closing.signal))
     this.#stack.use(deps.log.checkpoints.onSigned(() => this.#wake()))
     const refresh = setInterval(() => this.#wake(), REFRESH_MS)
     refresh.unref()
@@ -68,7 +68,7 @@ export class Witnesses implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#isClosed = true
+    this.#closing.abort()
     this.#stack.dispose()
     for (const { done } of this.#waiting) done(false)
   }
@@ -79,7 +79,7 @@ export class Witnesses implements Disposable {
 
   #wake(): void {
     this.#again = true
-    if (this.#running || this.#isClosed) return
+    if (this.#running || this.#closing.signal.aborted) return
     this.#running = true
     void this.#run().finally(() => {
       this.#running = false
@@ -87,7 +87,7 @@ export class Witnesses implements Disposable {
   }
 
   async #run(): Promise<void> {
-    while (!this.#isClosed && (this.#again || this.#waiting.size > 0)) {
+    while (!this.#closing.signal.aborted && (this.#again || this.#waiting.size > 0)) {
       // Whoever waits although the last round is over waits for a witness that failed.
       if (!this.#again) await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
       this.#again = false
@@ -122,7 +122,7 @@ export class Witnesses implements Disposable {
     const { log, onProblem } = this.#d
     const { name } = client.witness
     const result = await client.submit(round.note, round.size, (from) => log.consistency(from, round.size))
-    if (this.#isClosed) return false
+    if (this.#closing.signal.aborted) return false
     if (result.is === 'failed') {
       onProblem(name, result.problem, result.contradicts)
       return false
@@ -143,7 +143,7 @@ export class Witnesses implements Disposable {
 
   /** Publishes a checkpoint with the cosignatures it has got. A disk that refuses is told of where the log is written. */
   async #show(round: Round): Promise<void> {
-    if (this.#isClosed || round.lines.size === 0) return
+    if (this.#closing.signal.aborted || round.lines.size === 0) return
     const note = `${round.note}${[...round.lines.values()].join('')}`
     await this.#d.log.checkpoints.cosigned({ size: round.size, note }, this.#isQuorum(round)).catch(() => {})
   }
