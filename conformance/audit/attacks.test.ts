@@ -35,7 +35,8 @@ before(async () => {
       servers: { files: { url: tools.url } },
       tasks: { work: { purpose: 'Test', agents: ['*'], tools: { 'files/echo': {} } } },
     },
-    { count: 2, quorum: 'all' },
+    // Nothing but what a test does makes the log grow.
+    { count: 2, quorum: 'all', audit: { heartbeat: '1h' } },
   )
   const { gateway } = scene
   await gateway.approveAll('files')

@@ -22,7 +22,7 @@ before(async () => {
       servers: { files: { url: tools.url } },
       tasks: { work: { purpose: 'Test', agents: ['*'], tools: { 'files/*': {} }, budget: { calls: 20 } } },
     },
-    { count: 2, quorum: 'all', audit: { cosigned_before: { tools: ['files/pay'], timeout: '2s' } } },
+    { count: 2, quorum: 'all', audit: { cosigned_before: { tools: ['files/pay'], timeout: '4s' } } },
   )
   const { gateway } = scene
   await gateway.approveAll('files')

@@ -1,11 +1,9 @@
-import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import type { Config } from '../config/schema.ts'
 import { privateKey, readPrivateFile } from '../lib/private-file.ts'
+import { ProgramFailed, programOutput } from '../lib/program-output.ts'
 
 const BYTES = 32
-const COMMAND_MS = 10_000
-const MAX_OUTPUT = 1024
 
 /** The key that all sealed secrets hang on cannot be had. The message names its source and never the key. */
 export class KekUnavailable extends Error {
@@ -25,8 +23,17 @@ export async function readKek(
   if ('env' in source) return decoded(options.env[source.env], `the environment variable ${source.env}`)
   if ('file' in source)
     return decoded(readPrivateFile(source.file)?.toString('utf8'), `the file ${source.file}`)
-  const [program = '', ...args] = source.command
-  return decoded(await output(program, args), `the command ${program}`)
+  const { command } = source
+  return decoded(await printed(command), `the command ${command[0]}`)
+}
+
+async function printed(command: readonly string[]): Promise<string> {
+  try {
+    return await programOutput(command)
+  } catch (error) {
+    if (!(error instanceof ProgramFailed)) throw error
+    throw new KekUnavailable(`the command ${command[0]} for the key of sealed secrets ${error.message}.`)
+  }
 }
 
 function decoded(text: string | undefined, what: string): Buffer {
@@ -36,19 +43,4 @@ function decoded(text: string | undefined, what: string): Buffer {
       `${what} does not give a key of 32 bytes in base64. Check \`keys.kek\` in ostiary.yaml.`,
     )
   return key
-}
-
-function output(program: string, args: readonly string[]): Promise<string> {
-  return new Promise((resolve, reject) => {
-    execFile(
-      program,
-      [...args],
-      { timeout: COMMAND_MS, maxBuffer: MAX_OUTPUT, encoding: 'utf8' },
-      (error, stdout) => {
-        if (!error) return resolve(stdout)
-        const why = error.killed ? 'took too long or said too much' : `failed (${error.code ?? 'unknown'})`
-        reject(new KekUnavailable(`the command ${program} for the key of sealed secrets ${why}.`))
-      },
-    )
-  })
 }
