@@ -16,7 +16,7 @@ import { entriesOf, forge, readerOf } from '../support/forged-log.ts'
 import { RawClient } from '../support/gateway.ts'
 import { ToolServer } from '../support/tool-server.ts'
 import type { WitnessedGateway } from '../support/witness.ts'
-import { eventually, startWitnessed } from '../support/witness.ts'
+import { eventually, startWitnessed, untilWitnessed } from '../support/witness.ts'
 
 /**
  * The attack table: who owns the gateway's host changes its log. Each attack says what finds it: `alone`, the files and the public key;
@@ -43,7 +43,7 @@ before(async () => {
   await using client = await RawClient.open(await gateway.enrol('bot'), 'work', '/mcp/files')
   await client.initialize()
   for (let n = 0; n < 5; n++) await client.call('echo', { text: `${n}` })
-  size = await witnessedWhole()
+  size = await untilWitnessed(scene)
   truth = join(gateway.dir, 'truth')
   cpSync(join(gateway.dataDir, 'log'), truth, { recursive: true })
 })
@@ -52,20 +52,6 @@ after(async () => {
   await scene?.[Symbol.asyncDispose]()
   await tools?.[Symbol.asyncDispose]()
 })
-
-interface AuditView {
-  readonly size: number
-  readonly level: { readonly name: string; readonly witnessedSize: number }
-}
-
-/** Waits until witnesses have seen everything. @returns the number of entries */
-const witnessedWhole = (): Promise<number> =>
-  eventually(async () => {
-    const audit = await scene.gateway.control<AuditView>('GET', '/audit')
-    return audit.level.witnessedSize === audit.size && audit.level.name === 'witnessed(2)'
-      ? audit.size
-      : undefined
-  })
 
 const alone = (log: string): Promise<LogReport> => verifyLog(readerOf(log), { vkey: scene.vkey })
 const witnessed = (log: string): Promise<LogReport> => verifyLog(readerOf(log), { policy: scene.policy })
@@ -210,12 +196,12 @@ test('an old checkpoint played to the witness again is answered with the size it
 
 test('a gateway rolled back to an older copy of its folder is told so by its witnesses', async () => {
   const { gateway } = scene
-  await witnessedWhole()
+  await untilWitnessed(scene)
   await gateway.kill('SIGTERM')
   const backup = join(gateway.dir, 'backup')
   cpSync(gateway.dataDir, backup, { recursive: true, filter: (path) => !path.endsWith('.sock') })
   await gateway.start()
-  await witnessedWhole()
+  await untilWitnessed(scene)
   await gateway.kill('SIGKILL')
   rmSync(join(gateway.dataDir, 'log'), { recursive: true })
   cpSync(join(backup, 'log'), join(gateway.dataDir, 'log'), { recursive: true })

@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import { canonicalize } from '../../packages/evidence/src/index.ts'
 import { entriesOf, forge } from '../support/forged-log.ts'
 import { findGo, GO_PROGRAM } from '../support/go.ts'
-import { eventually, startWitnessed } from '../support/witness.ts'
+import { startWitnessed, untilWitnessed } from '../support/witness.ts'
 
 /** What a third party sees: copies of files, on a machine where no gateway runs, and programs that are not the gateway's. */
 
@@ -21,10 +21,7 @@ let size = 0
 before(async () => {
   await using scene = await startWitnessed({}, { count: 2, quorum: 'all' })
   const { gateway } = scene
-  size = await eventually(async () => {
-    const audit = await gateway.control<{ size: number; level: { witnessedSize: number } }>('GET', '/audit')
-    return audit.level.witnessedSize === audit.size ? audit.size : undefined
-  })
+  size = await untilWitnessed(scene)
   const shown = await gateway.control<{ entry: object; receipt: string }>('GET', '/audit/entries/0')
   writeFileSync(at('receipt'), shown.receipt)
   writeFileSync(at('entry.json'), JSON.stringify(shown))

@@ -119,6 +119,22 @@ export async function startWitnessed(
   }
 }
 
+interface AuditView {
+  readonly size: number
+  readonly level: { readonly name: string; readonly witnessedSize: number }
+}
+
+/** Waits until witnesses have seen everything, and the files of the log say so. @returns the number of entries */
+export const untilWitnessed = ({ gateway, witnesses }: WitnessedGateway): Promise<number> =>
+  eventually(async () => {
+    const { size, level } = await gateway.control<AuditView>('GET', '/audit')
+    if (level.witnessedSize !== size || level.name !== `witnessed(${witnesses.length})`) return undefined
+    const onDisk = ['checkpoint', 'checkpoint.witnessed'].map(
+      (name) => readFileSync(join(gateway.dataDir, 'log', name), 'utf8').split('\n')[1],
+    )
+    return onDisk.every((line) => line === String(size)) ? size : undefined
+  })
+
 /** A port that was free a moment ago, so that whoever listens there finds the same one after a restart. */
 export async function freePort(): Promise<number> {
   const probe = createServer()
