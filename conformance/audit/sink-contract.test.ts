@@ -326,6 +326,16 @@ test('a collector is spoken to over TLS that is verified, in plain only on this 
   }
 })
 
+test('a syslog receiver whose certificate is for another name gets nothing', async () => {
+  await using collector = await SyslogCollector.start(identity)
+  const sink = sinkOf({ to: 'syslog', host: 'localhost', port: collector.port, ca: 'ca.pem' })
+  await assert.rejects(
+    sink.deliver(entries(0, 1), never()),
+    /can be trusted came about \(ERR_TLS_CERT_ALTNAME_INVALID\)/,
+  )
+  assert.deepEqual(collector.messages, [])
+})
+
 test('a syslog receiver that talks without end, drips, or ends the session by itself has taken nothing and holds up nothing', async () => {
   await using collector = await SyslogCollector.start(identity)
   const sink = sinkOf({ to: 'syslog', host: '127.0.0.1', port: collector.port, ca: 'ca.pem' })

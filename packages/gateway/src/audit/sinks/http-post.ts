@@ -53,7 +53,11 @@ export class HttpPost {
   async #connect(): Promise<Agent> {
     const { ca } = this.#config
     const trusted = ca === undefined ? {} : { ca: await readFile(resolve(this.#d.dir, ca)) }
-    return new Agent({ connections: 1, pipelining: 1, connect: { timeout: 5000, ...trusted } })
+    return new Agent({
+      connections: 1,
+      pipelining: 1,
+      connect: { timeout: 5000, rejectUnauthorized: true, ...trusted },
+    })
   }
 
   async #headers(): Promise<Record<string, string>> {

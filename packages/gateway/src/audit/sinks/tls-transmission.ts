@@ -28,7 +28,7 @@ export async function transmit(data: Buffer, receiver: Receiver, signal: AbortSi
   const fail = (message: string) => reject(new SinkFailed(message))
   const begun = performance.now()
   const tcp = connectTcp({ host: receiver.host, port: receiver.port, allowHalfOpen: true })
-  const tls = connectTls({ ...receiver, socket: withoutEnd(tcp) })
+  const tls = connectTls({ ...receiver, socket: withoutEnd(tcp), rejectUnauthorized: true })
   const onAbort = () => fail('it did not take them in time')
   if (signal.aborted) onAbort()
   signal.addEventListener('abort', onAbort, { once: true })
@@ -39,7 +39,8 @@ export async function transmit(data: Buffer, receiver: Receiver, signal: AbortSi
   let truncated: NodeJS.Timeout | undefined
   let answered = 0
   tls.once('secureConnect', () => {
-    tls.write(data, () => {
+    tls.write(data, (error) => {
+      if (error) return
       const enough = Math.max(LEAST_QUIET_MS, 2 * (performance.now() - begun))
       quiet = setTimeout(() => {
         hasEnded = true
