@@ -39,6 +39,13 @@ export class GrowingTree {
     return this.#size
   }
 
+  clone(): GrowingTree {
+    const copy = new GrowingTree()
+    copy.#size = this.#size
+    copy.#edge.push(...this.#edge.map((hashes) => [...hashes]))
+    return copy
+  }
+
   /** Adds a leaf hash. @returns the tiles it has filled, the lowest first */
   append(leaf: Uint8Array): TileFile[] {
     const filled: TileFile[] = []

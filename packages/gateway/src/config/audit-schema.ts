@@ -3,6 +3,7 @@ import { Duration, durationMs, Name } from './fields.ts'
 import { SignerSchema } from './signer-schema.ts'
 import { SinksSchema } from './sink-schema.ts'
 import { CosignedBeforeSchema, HeartbeatSchema, WitnessesSchema } from './witness-schema.ts'
+import { MirrorSchema } from './mirror-schema.ts'
 
 /** Six years: 45 CFR 164.316(b)(2)(i). */
 const SIX_YEARS = '2192d'
@@ -37,6 +38,7 @@ export const AuditSchema = z.strictObject({
     .describe(
       'How long sealed content can be read, from the end of its month. Then its keys are destroyed; entries and proofs stay.',
     ),
+  mirror: MirrorSchema.optional().describe('Where the log is copied to all the time. Read at start.'),
 })
 
 /** How long content of a class is kept; undefined for a class that is not configured (any more): it is kept. */

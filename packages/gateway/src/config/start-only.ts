@@ -9,6 +9,7 @@ const READ_AT_START: readonly (readonly [string, (config: Config) => unknown])[]
   ['limits.queue', (config) => config.limits.queue],
   ['keys', (config) => config.keys],
   ['tokens', (config) => config.tokens],
+  ['audit.mirror', (config) => config.audit.mirror],
   ['people', (config) => config.people],
   ['telemetry', (config) => config.telemetry],
   ['audit.witnesses', (config) => config.audit.witnesses],

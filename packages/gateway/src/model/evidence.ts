@@ -87,6 +87,9 @@ export type LogType =
   | 'subject.released'
   | 'subject.erased'
   | 'retention.applied'
+  | 'mirror.failed'
+  | 'mirror.lost'
+  | 'mirror.current'
 
 /**
  * What a room tells the log. `data` is written as it is and for ever, so it holds no argument values, no free text, no secrets and nobody's

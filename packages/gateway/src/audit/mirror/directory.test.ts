@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { mirrorStoreContract } from './contract.ts'
+import { directoryStore } from './directory.ts'
+import { MirrorFailed } from './store.ts'
+
+function folder() {
+  const dir = mkdtempSync(join(tmpdir(), 'ostiary-mirror-'))
+  return {
+    dir,
+    store: directoryStore(dir, 'ostiary.local/1'),
+    async [Symbol.asyncDispose]() {
+      rmSync(dir, { recursive: true, force: true })
+    },
+  }
+}
+
+mirrorStoreContract('a folder', async () => folder())
+
+test('a folder that is not mounted is not made: the copy would be on the same disk', async () => {
+  await using made = folder()
+  rmSync(made.dir, { recursive: true })
+  await assert.rejects(made.store.put('checkpoint', Buffer.from('x'), 'head'), MirrorFailed)
+  assert.equal(statSync(made.dir, { throwIfNoEntry: false }), undefined)
+})
+
+test('what a kill left half written is no file of the mirror, and is gone after the next start', async () => {
+  await using made = folder()
+  await made.store.put('tile/0/000', Buffer.from('x'), 'kept')
+  const unfinished = join(made.dir, 'ostiary.local/1/unfinished')
+  writeFileSync(join(unfinished, 'half'), 'ha')
+  await directoryStore(made.dir, 'ostiary.local/1').put('tile/0/001', Buffer.from('half'), 'kept')
+  assert.deepEqual(readdirSync(unfinished), [])
+  assert.deepEqual(readdirSync(join(made.dir, 'ostiary.local/1/tile/0')), ['000', '001'])
+})
+
+test('what is kept can be written by nobody and read by this account alone', async () => {
+  await using made = folder()
+  await made.store.put('tile/0/000', Buffer.from('x'), 'kept')
+  assert.equal(statSync(join(made.dir, 'ostiary.local/1/tile/0/000')).mode & 0o777, 0o400)
+  assert.equal(statSync(join(made.dir, 'ostiary.local/1/tile')).mode & 0o777, 0o700)
+})

@@ -1,0 +1,122 @@
+import { randomBytes } from 'node:crypto'
+import { link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { equalBytes } from '../../lib/bytes.ts'
+import { syncDir } from '../files.ts'
+import type { MirrorStore } from './store.ts'
+import { MirrorContradicts, MirrorFailed } from './store.ts'
+
+/**
+ * A folder on another disk or machine. It has to be there already: a mount that is missing must not become a copy on the same disk.
+ * Files come about by link, which never replaces one, and are read-only.
+ */
+export function directoryStore(folder: string, name: string): MirrorStore {
+  const root = join(folder, name)
+  const at = (path: string) => join(root, path)
+  /** Where files are written before they get their names. */
+  const unfinished = at('unfinished')
+  let cleared: Promise<void> | undefined
+
+  /** A durable file without a name in the mirror yet. */
+  async function written(data: Uint8Array, mode: number): Promise<string> {
+    // What a kill left there goes, once.
+    cleared ??= rm(unfinished, { recursive: true, force: true })
+    await cleared
+    await mkdir(unfinished, { recursive: true, mode: 0o700 })
+    const temporary = join(unfinished, randomBytes(8).toString('hex'))
+    const file = await open(temporary, 'wx', mode)
+    try {
+      await file.writeFile(data)
+      await file.sync()
+    } catch (error) {
+      await rm(temporary, { force: true }).catch(() => {})
+      throw error
+    } finally {
+      await file.close()
+    }
+    return temporary
+  }
+
+  return {
+    place: root,
+    async put(path, data, as) {
+      await failing(async () => {
+        await stat(folder)
+        const target = at(path)
+        if (as !== 'head' && (await holds(target, data, path))) return
+        await makeFolders(folder, dirname(target))
+        const temporary = await written(data, as === 'head' ? 0o600 : 0o400)
+        if (as === 'head') await rename(temporary, target)
+        else if (!(await named(temporary, target)) && !(await holds(target, data, path)))
+          throw new MirrorFailed(`${path} came and went`)
+        await syncDir(dirname(target))
+      })
+    },
+    get: (path) => failing(() => contentOf(at(path))),
+    discard: (path) => failing(() => rm(at(path), { force: true })),
+  }
+}
+
+/** Gives the file its name. @returns false when there is one of that name, which stays */
+async function named(temporary: string, target: string): Promise<boolean> {
+  try {
+    await link(temporary, target)
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') {
+      await rm(temporary)
+      return false
+    }
+    if (!NO_LINKS.has(codeOf(error))) throw error
+    // Nobody else writes here, and that nothing was there has been seen just now.
+    await rename(temporary, target)
+    return true
+  }
+  await rm(temporary)
+  return true
+}
+
+/** What file systems without links say. */
+const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
+
+async function holds(target: string, data: Uint8Array, path: string): Promise<boolean> {
+  const found = await contentOf(target)
+  if (found === undefined) return false
+  if (equalBytes(found, data)) return true
+  throw new MirrorContradicts(`it holds another ${path} than the log`)
+}
+
+async function contentOf(path: string): Promise<Buffer | undefined> {
+  try {
+    return await readFile(path)
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** Each new name is durable only when the folder that holds it is. */
+async function makeFolders(from: string, folder: string): Promise<void> {
+  const first = await mkdir(folder, { recursive: true, mode: 0o700 })
+  if (first === undefined) return
+  for (let made = folder; made.length >= first.length; made = dirname(made)) await syncDir(dirname(made))
+  await syncDir(from)
+}
+
+async function failing<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof MirrorContradicts || error instanceof MirrorFailed) throw error
+    throw new MirrorFailed(WORDS[codeOf(error)] ?? `it gives the error ${codeOf(error)}`)
+  }
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  ENOENT: 'the folder is not there',
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the quota is used up',
+  EACCES: 'the folder may not be written',
+  EROFS: 'the file system is read-only',
+}
+
+const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? 'unknown'
