@@ -148,6 +148,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
   const { tokens, tasks, locks, registry, leases, replay, budgets, agents } = rooms
   await openRooms(rooms, deps)
   await keeping.deliver(loaded, rooms.resolve)
+  stack.use(keeping.startMirror(rooms))
   await plane.configure(snapshotOf(now))
   // Policies that cannot be used are told now, not at the first call.
   plane.engine()
@@ -307,6 +308,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
   const controlDeps: OperatorApiDeps = {
     ...rooms,
     issuer,
+    mirror: () => keeping.mirror?.status(),
     async onSecretChanged() {
       for (const name of upstreamsOf(now)) leases.refresh(name)
       await fleet.update({ snapshot: snapshotOf(now) })

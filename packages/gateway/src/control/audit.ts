@@ -4,6 +4,7 @@ import type { Contents } from '../audit/contents.ts'
 import type { SinkState } from '../audit/deliveries.ts'
 import type { Level } from '../audit/level.ts'
 import type { AuditLog } from '../audit/log.ts'
+import type { MirrorStatus } from '../audit/mirror/mirror.ts'
 import { refuse } from '../model/refusal.ts'
 import { readNumber } from './input.ts'
 import type { ControlEnv } from './session.ts'
@@ -15,12 +16,14 @@ export interface AuditApiDeps {
   sinks(): readonly SinkState[]
   /** How far the log can be believed without believing this host. */
   level(): Promise<Level>
+  /** Undefined where no second place is configured. */
+  mirror(): (MirrorStatus & { readonly required: boolean }) | undefined
 }
 
 const MAX_PAGE = 1000
 
 /** The log: PROOF. */
-export function auditRoutes({ log, contents, level, sinks }: AuditApiDeps): Hono<ControlEnv> {
+export function auditRoutes({ log, contents, level, sinks, mirror }: AuditApiDeps): Hono<ControlEnv> {
   const app = new Hono<ControlEnv>()
   const indexIn = (text: string): number => {
     const index = readNumber(text, -1)
@@ -33,6 +36,7 @@ export function auditRoutes({ log, contents, level, sinks }: AuditApiDeps): Hono
   app.get('/audit', async (c) =>
     c.json({ size: log.size, vkey: log.vkey, checkpoint: log.checkpoint(), level: await level() }),
   )
+  app.get('/audit/mirror', (c) => c.json(mirror() ?? { state: 'none' }))
   app.get('/audit/entries', (c) => {
     const size = log.size
     const count = Math.min(readNumber(c.req.query('count'), 20), MAX_PAGE)

@@ -16,10 +16,12 @@ import { durationMs } from '../config/schema.ts'
 import { readWitnessesToAsk } from '../config/witness-policy.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Secret } from '../lib/secret.ts'
+import type { Recorder } from '../model/evidence.ts'
 import type { Reason } from '../model/reasons.ts'
 import { reason } from '../model/reasons.ts'
 import type { Gauges } from '../trace/gauges.ts'
 import { unsignedBarrier } from './unsigned-barrier.ts'
+import { Mirroring } from './mirroring.ts'
 
 export interface KeepingDeps {
   readonly loaded: Loaded
@@ -43,6 +45,7 @@ export class LogKeeping implements AsyncDisposable {
 
   readonly #deps: KeepingDeps
   #deliveries: Deliveries | undefined
+  #mirror: Mirroring | undefined
 
   private constructor(log: AuditLog, policy: Policy | undefined, deps: KeepingDeps) {
     this.log = log
@@ -112,8 +115,30 @@ export class LogKeeping implements AsyncDisposable {
     return this.#deliveries?.states() ?? []
   }
 
+  /** Copies the log to the second place of the configuration. It ends before the rooms do, with what the stop itself has recorded. */
+  startMirror(rooms: { readonly recorder: Recorder; readonly resolve: ResolveSecret }): AsyncDisposable {
+    const stack = new AsyncDisposableStack()
+    const { mirror } = this.#deps.loaded.config.audit
+    if (mirror !== undefined) {
+      const mirroring = stack.use(new Mirroring(mirror, { ...this.#deps, ...rooms, log: this.log }))
+      this.#barriers.push(() => mirroring.whyRefuse())
+      this.#mirror = mirroring
+    }
+    return stack
+  }
+
+  /** The copy in a second place; undefined when none is configured. */
+  get mirror(): Pick<Mirroring, 'status' | 'size'> | undefined {
+    return this.#mirror
+  }
+
   /** How far behind each is, for metrics. */
   measure({ gauge }: Gauges): void {
+    gauge('ostiary_mirror_lag_entries', () => {
+      const { mirror } = this.#deps.loaded.config.audit
+      if (!mirror || !this.#mirror) return {}
+      return { ['s3' in mirror ? 's3' : 'directory']: this.log.size - this.#mirror.size }
+    })
     gauge('ostiary_sink_lag_entries', () =>
       Object.fromEntries(this.sinks().map(({ name, behind }) => [name, behind.entries])),
     )
@@ -137,7 +162,7 @@ export class LogKeeping implements AsyncDisposable {
         ? await openWitnessed(note, { ...policy, logs: [] }, parseVkey(this.log.vkey) as VerifierKey)
         : undefined
     const witnessed = opened && { size: opened.checkpoint.size, cosignatures: opened.cosignatures }
-    return levelOf({ policy, witnessed, now: this.#clock.now() })
+    return levelOf({ policy, witnessed, mirroredSize: this.#mirror?.size, now: this.#clock.now() })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -30,4 +30,9 @@ export const AUDIT_REASONS = {
     'Task {task} about this subject is still open.',
     'Close it (`ostiary task close {task}`) or wait for its end, then erase again.',
   ],
+  MIRROR_BEHIND: [
+    503,
+    'The copy of the log in a second place is behind, and no call is made without it.',
+    'Have an operator run `ostiary audit mirror status`.',
+  ],
 } as const

@@ -87,6 +87,7 @@ export type LogType =
   | 'subject.released'
   | 'subject.erased'
   | 'retention.applied'
+  | 'log.restored'
   | 'mirror.failed'
   | 'mirror.lost'
   | 'mirror.current'

@@ -10,6 +10,7 @@ import type { CliContext } from '../context.ts'
 import { contextOf, dataDirOf, show, time } from '../context.ts'
 import { CommandFailed, EXIT } from '../exit.ts'
 import { sinksCommand } from './audit-sinks.ts'
+import { mirrorCommand, restoreCommand } from './audit-mirror.ts'
 
 interface EntryView {
   readonly index: number
@@ -99,6 +100,8 @@ export function auditCommand(): Command {
         throw new CommandFailed('The log does not verify. Keep the folder as evidence.', EXIT.unverified)
     })
   audit.addCommand(sinksCommand())
+  audit.addCommand(mirrorCommand())
+  audit.addCommand(restoreCommand())
   return audit
 }
 

@@ -1,0 +1,103 @@
+import { existsSync } from 'node:fs'
+import { mkdir, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { ReadFile } from '@ostiary/evidence'
+import { parseVkey } from '@ostiary/evidence'
+import type { Clock } from '../../lib/clock.ts'
+import { diskFiles, syncDir } from '../files.ts'
+import { AuditLog } from '../log.ts'
+import { logName } from '../log-name.ts'
+import type { MirrorReport } from './verify.ts'
+import { verifyMirror } from './verify.ts'
+
+/** Why a log cannot be restored here; for people, with the next step. */
+export class RestoreRefused extends Error {
+  override name = 'RestoreRefused'
+}
+
+export interface RestoreOptions {
+  readonly read: ReadFile
+  readonly dataDir: string
+  /** Public key of the log, from a source that is trusted. */
+  readonly vkey: string
+  /**
+   * Whether the restored log goes on. What it had signed behind the copy is lost, so whatever it signs now is a second history to whoever
+   * has seen that. Otherwise it is closed: it stays as evidence, and a new log under a new key begins, whose first entries name it.
+   */
+  readonly goesOn: boolean
+  readonly clock: Clock
+}
+
+export interface Restored {
+  readonly report: MirrorReport
+  /** Folder of the restored log. */
+  readonly folder: string
+  /** Name of the log that the gateway writes from now on. */
+  readonly origin: string
+}
+
+/**
+ * Brings a log back from its mirror into a data folder that has none. Everything is verified before any of it gets its place; a kill at
+ * any time leaves nothing that a gateway would take for a log.
+ * @throws RestoreRefused, MirrorFailed
+ */
+export async function restoreLog(options: RestoreOptions): Promise<Restored> {
+  const { read, dataDir, vkey, goesOn, clock } = options
+  const origin = parseVkey(vkey)?.name
+  if (origin === undefined)
+    throw new RestoreRefused('The public key is malformed. Write it as in the file vkey of the log.')
+  const live = join(dataDir, 'log')
+  if (existsSync(live))
+    throw new RestoreRefused(`There is a log in ${live}. Move it away first and keep it: it is evidence.`)
+  const closed = join(dataDir, 'closed-logs', asFile(origin))
+  const folder = goesOn ? live : closed
+  if (existsSync(folder)) throw new RestoreRefused(`${folder} is there already.`)
+  if (goesOn && !existsSync(keyOf(dataDir)))
+    throw new RestoreRefused(
+      `The signing key is not in ${keyOf(dataDir)}, so this log cannot go on. Put it there, or leave --continue out: a new log begins.`,
+    )
+  const unfinished = join(dataDir, 'log.restoring')
+  await rm(unfinished, { recursive: true, force: true })
+  const report = await verifyMirror(
+    async (path) => {
+      const data = await read(path)
+      if (data) await diskFiles.put(join(unfinished, path), data)
+      return data
+    },
+    { vkey },
+  )
+  if (!report.ok) {
+    await rm(unfinished, { recursive: true, force: true })
+    const [problem] = report.problems
+    throw new RestoreRefused(`The copy does not verify: ${problem?.detail}. Nothing was restored.`)
+  }
+  await diskFiles.put(join(unfinished, 'vkey'), Buffer.from(`${vkey}\n`))
+  await mkdir(dirname(folder), { recursive: true, mode: 0o700 })
+  // First, so that a kill right after leaves no key with which a second log of that name could begin.
+  if (!goesOn) await retire(dataDir, origin)
+  await rename(unfinished, folder)
+  await syncDir(dirname(folder))
+  const next = goesOn ? origin : logName(dataDir)
+  const log = await AuditLog.open({ dir: dataDir, origin: next, clock })
+  const { size, root } = report
+  await log.append({
+    type: 'log.restored',
+    actor: { kind: 'gateway' },
+    data: { origin, size, root, continues: goesOn },
+  })
+  await log.close()
+  return { report, folder, origin: next }
+}
+
+const keyOf = (dataDir: string): string => join(dataDir, 'keys', 'log.key')
+
+/** The key and the name of a closed log are put aside, so that nothing is signed with them any more. */
+async function retire(dataDir: string, origin: string): Promise<void> {
+  const name = join(dataDir, 'log-name')
+  if (!existsSync(name) || logName(dataDir) !== origin) return
+  if (existsSync(keyOf(dataDir)))
+    await rename(keyOf(dataDir), join(dataDir, 'keys', `${asFile(origin)}.closed.key`))
+  await rm(name)
+}
+
+const asFile = (origin: string): string => origin.replaceAll('/', '_')
