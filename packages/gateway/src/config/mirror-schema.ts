@@ -22,6 +22,7 @@ const S3Mirror = z.strictObject({
   access_key_id: SecretRef,
   secret_access_key: SecretRef,
   session_token: SecretRef.optional(),
+  timeout: Duration.default('20s').describe('Longest time for one request.'),
   lock: z
     .union([
       z.literal(false),

@@ -159,6 +159,27 @@ function mkdtempFolder(from: string) {
   return { dir, [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }) }
 }
 
+test('a log that goes on while it is copied, and drops its partial files, is no damage', async () => {
+  using b = await MirrorBench.open()
+  const mirror = b.mirror()
+  await b.append(5000)
+  const { store } = b
+  let puts = 0
+  b.store = {
+    ...store,
+    async put(...args) {
+      if (++puts % 9 === 0 && puts < 60) {
+        await b.append(256)
+        await b.log.publish()
+      }
+      await store.put(...args)
+    },
+  }
+  await mirror.round()
+  assert.deepEqual([b.told, mirror.status().state], [[], 'current'])
+  assert.ok((await b.verified()) > 5001)
+})
+
 test('a mirror that was emptied is noticed, also by a gateway that starts then, and filled again', async () => {
   using b = await MirrorBench.open()
   let mirror = b.mirror()

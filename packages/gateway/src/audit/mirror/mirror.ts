@@ -9,6 +9,7 @@ import type { LogType, Recorder } from '../../model/evidence.ts'
 import type { JsonObject } from '../../model/json.ts'
 import type { Files } from '../files.ts'
 import { diskFiles } from '../files.ts'
+import { LogDamaged } from '../journal.ts'
 import type { AuditLog } from '../log.ts'
 import { Tree } from '../tree.ts'
 import type { MirrorFile } from './increment.ts'
@@ -108,19 +109,33 @@ export class LogMirror {
     try {
       // What is durable by now belongs to this round; where it cannot be signed, the log itself tells.
       await log.publish().catch(() => {})
+      const size = await this.#upToDate()
+      if (size >= recorded) this.#currentAt = began
+      await this.#tell('current', undefined)
+    } catch (error) {
+      const problem = error instanceof Error ? error.message.replace(/\.$/, '') : 'unknown'
+      await this.#tell(error instanceof MirrorContradicts ? 'contradicted' : 'failing', problem)
+    }
+  }
+
+  /** @returns entries that are in the mirror, its checkpoint with them */
+  async #upToDate(): Promise<number> {
+    const { log, dir } = this.#d
+    for (;;) {
       const note = log.checkpoint()
       const checkpoint = await openCheckpoint(note, this.#vkey)
       if (!checkpoint) throw new MirrorFailed('the log has no checkpoint yet')
-      const local = new Tree(this.#files, this.#d.dir)
-      await local.load(checkpoint.size)
-      await this.#look(local, checkpoint)
-      await this.#sample()
-      await this.#copy(local, checkpoint, note)
-      if (checkpoint.size >= recorded) this.#currentAt = began
-      await this.#tell('current', undefined)
-    } catch (error) {
-      const problem = error instanceof Error ? error.message : 'unknown'
-      await this.#tell(error instanceof MirrorContradicts ? 'contradicted' : 'failing', problem)
+      try {
+        const local = new Tree(this.#files, dir)
+        await local.load(checkpoint.size)
+        await this.#look(local, checkpoint)
+        await this.#sample()
+        await this.#copy(local, checkpoint, note)
+        return checkpoint.size
+      } catch (error) {
+        // The log has gone on meanwhile, and partial files of the older checkpoint are gone. What was sent counts.
+        if (!(error instanceof LogDamaged) || log.checkpoint() === note) throw error
+      }
     }
   }
 

@@ -11,7 +11,6 @@ import { MirrorContradicts, MirrorFailed } from './store.ts'
 
 /** A bundle of the largest entries is below 17 MB; one of bodies may be larger. */
 const MAX_OBJECT = 64 * 1024 * 1024
-const TIMEOUT_MS = 20_000
 
 export interface S3Credentials {
   readonly accessKeyId: string
@@ -61,7 +60,7 @@ export function s3Store({ config, name, clock, credentials }: S3Deps): MirrorSto
         ...(method === 'PUT' ? { body } : {}),
         origin: 'configured',
         maxBytes: MAX_OBJECT,
-        timeoutMs: TIMEOUT_MS,
+        timeoutMs: durationMs(config.timeout),
       })
     } catch (error) {
       if (error instanceof OutboundFailed) throw new MirrorFailed(error.message)
