@@ -162,7 +162,8 @@ function mkdtempFolder(from: string) {
 test('a log that goes on while it is copied, and drops its partial files, is no damage', async () => {
   using b = await MirrorBench.open()
   const mirror = b.mirror()
-  await b.append(5000)
+  await b.append(3000)
+  await b.append(2000)
   const { store } = b
   let puts = 0
   b.store = {

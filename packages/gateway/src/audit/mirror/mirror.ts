@@ -1,6 +1,14 @@
 import { join } from 'node:path'
 import type { Checkpoint, VerifierKey } from '@ostiary/evidence'
-import { entriesPath, GrowingTree, openCheckpoint, parseVkey, TILE_WIDTH, tilePath } from '@ostiary/evidence'
+import {
+  entriesPath,
+  GrowingTree,
+  openCheckpoint,
+  parseVkey,
+  TILE_WIDTH,
+  tilePath,
+  WITNESSED_CHECKPOINT,
+} from '@ostiary/evidence'
 import { z } from 'zod'
 import { all } from '../../lib/all.ts'
 import { equalBytes } from '../../lib/bytes.ts'
@@ -41,7 +49,7 @@ export interface MirrorDeps {
 const Acknowledged = z.object({
   note: z.string(),
   size: z.number().int().nonnegative(),
-  tail: z.array(z.string()),
+  tail: z.array(z.string()).readonly(),
 })
 type Acknowledged = z.output<typeof Acknowledged>
 
@@ -70,6 +78,9 @@ export class LogMirror {
   /** What has been checked and sent. Ahead of the mirror's checkpoint while it catches up. */
   #tree: GrowingTree | undefined
   #acknowledged: Acknowledged | undefined
+  /** Files that only what was sent last needs, and those of before that have not been given up yet. */
+  #tail: readonly string[] = []
+  readonly #superseded = new Set<string>()
   #currentAt: number | undefined
   #state: MirrorState = 'starting'
   #problem: string | undefined
@@ -141,7 +152,10 @@ export class LogMirror {
 
   /** What the mirror says it holds, which is not always what was put there. */
   async #look(local: Tree, checkpoint: Checkpoint): Promise<void> {
-    this.#acknowledged ??= await this.#remembered()
+    if (!this.#tree) {
+      this.#acknowledged ??= await this.#remembered()
+      this.#tail = this.#acknowledged?.tail ?? []
+    }
     const note = (await this.#d.store.get('checkpoint'))?.toString('utf8')
     if (this.#tree && note === this.#acknowledged?.note) return
     const held = note === undefined ? undefined : await openCheckpoint(note, this.#vkey)
@@ -159,7 +173,7 @@ export class LogMirror {
     if (isLess) await this.#lost(`it held ${before} entries and now says ${size}`)
     if (!this.#tree || isLess || this.#tree.size < size)
       this.#tree = await GrowingTree.of(size, (level, index) => local.node(level, index, checkpoint.size))
-    this.#acknowledged = note === undefined ? undefined : { note, size, tail: this.#acknowledged?.tail ?? [] }
+    this.#acknowledged = note === undefined ? undefined : { note, size, tail: this.#tail }
   }
 
   /** Older tiles, compared with those on this disk: whoever takes files out of the mirror is noticed after some rounds. */
@@ -187,24 +201,26 @@ export class LogMirror {
       at: (level: number, index: number) => local.node(level, index, checkpoint.size),
       checkpoint,
     }
-    const before = this.#acknowledged
-    let tail = before?.tail ?? []
     for (let tree = this.#tree as GrowingTree; tree.size < checkpoint.size; this.#tree = tree) {
       const step = Math.floor(tree.size / TILE_WIDTH) * TILE_WIDTH + STEP
       const next = await increment(tree, Math.min(step, checkpoint.size), source)
       await this.#send(next.files)
-      tail = next.files.filter(({ as }) => as === 'tail').map(({ path }) => path)
+      for (const path of this.#tail) this.#superseded.add(path)
+      this.#tail = next.files.filter(({ as }) => as === 'tail').map(({ path }) => path)
       tree = next.tree
     }
-    if (note === before?.note) return
+    if (note === this.#acknowledged?.note) return
     await store.put('vkey', Buffer.from(`${this.#d.log.vkey}\n`), 'head')
-    const witnessed = await this.#read('checkpoint.witnessed')
-    if (witnessed) await store.put('checkpoint.witnessed', witnessed, 'head')
+    const witnessed = await this.#read(WITNESSED_CHECKPOINT)
+    if (witnessed) await store.put(WITNESSED_CHECKPOINT, witnessed, 'head')
     // The last of all: what it counts is there.
     await store.put('checkpoint', Buffer.from(note), 'head')
-    this.#acknowledged = { note, size: checkpoint.size, tail }
+    this.#acknowledged = { note, size: checkpoint.size, tail: this.#tail }
     await this.#files.put(this.#d.placeFile, Buffer.from(JSON.stringify(this.#acknowledged)))
-    for (const path of before?.tail ?? []) if (!tail.includes(path)) await store.discard(path)
+    for (const path of this.#superseded) {
+      if (!this.#tail.includes(path)) await store.discard(path)
+      this.#superseded.delete(path)
+    }
   }
 
   /** A few at a time; all have settled when it ends, also when one fails. */
