@@ -24,6 +24,7 @@ test('a folder that is not mounted is not made: the copy would be on the same di
   await using made = folder()
   rmSync(made.dir, { recursive: true })
   await assert.rejects(made.store.put('checkpoint', Buffer.from('x'), 'head'), MirrorFailed)
+  await assert.rejects(made.store.get('checkpoint'), MirrorFailed, 'nor is it taken for an empty one')
   assert.equal(statSync(made.dir, { throwIfNoEntry: false }), undefined)
 })
 

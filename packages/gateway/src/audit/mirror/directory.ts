@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative, sep } from 'node:path'
 import { equalBytes } from '../../lib/bytes.ts'
 import { syncDir } from '../files.ts'
 import type { MirrorStore } from './store.ts'
@@ -22,7 +22,7 @@ export function directoryStore(folder: string, name: string): MirrorStore {
     // What a kill left there goes, once.
     cleared ??= rm(unfinished, { recursive: true, force: true })
     await cleared
-    await mkdir(unfinished, { recursive: true, mode: 0o700 })
+    await makeFolders(folder, unfinished)
     const temporary = join(unfinished, randomBytes(8).toString('hex'))
     const file = await open(temporary, 'wx', mode)
     try {
@@ -41,7 +41,6 @@ export function directoryStore(folder: string, name: string): MirrorStore {
     place: root,
     async put(path, data, as) {
       await failing(async () => {
-        await stat(folder)
         const target = at(path)
         if (as !== 'head' && (await holds(target, data, path))) return
         await makeFolders(folder, dirname(target))
@@ -52,7 +51,12 @@ export function directoryStore(folder: string, name: string): MirrorStore {
         await syncDir(dirname(target))
       })
     },
-    get: (path) => failing(() => contentOf(at(path))),
+    get: (path) =>
+      failing(async () => {
+        // Of a folder that is not mounted it cannot be told what is in it.
+        await stat(folder)
+        return await contentOf(at(path))
+      }),
     discard: (path) => failing(() => rm(at(path), { force: true })),
   }
 }
@@ -94,12 +98,22 @@ async function contentOf(path: string): Promise<Buffer | undefined> {
   }
 }
 
-/** Each new name is durable only when the folder that holds it is. */
-async function makeFolders(from: string, folder: string): Promise<void> {
-  const first = await mkdir(folder, { recursive: true, mode: 0o700 })
-  if (first === undefined) return
-  for (let made = folder; made.length >= first.length; made = dirname(made)) await syncDir(dirname(made))
-  await syncDir(from)
+/**
+ * Makes the folders of a path below `base`, never `base` itself: it may be gone between two looks. Each new name is durable only when the
+ * folder that holds it is.
+ */
+async function makeFolders(base: string, folder: string): Promise<void> {
+  let parent = base
+  for (const name of relative(base, folder).split(sep)) {
+    const made = join(parent, name)
+    try {
+      await mkdir(made, { mode: 0o700 })
+      await syncDir(parent)
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') throw error
+    }
+    parent = made
+  }
 }
 
 async function failing<T>(work: () => Promise<T>): Promise<T> {

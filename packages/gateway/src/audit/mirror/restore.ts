@@ -58,14 +58,13 @@ export async function restoreLog(options: RestoreOptions): Promise<Restored> {
     )
   const unfinished = join(dataDir, 'log.restoring')
   await rm(unfinished, { recursive: true, force: true })
-  const report = await verifyMirror(
-    async (path) => {
-      const data = await read(path)
-      if (data) await diskFiles.put(join(unfinished, path), data)
-      return data
-    },
-    { vkey },
-  )
+  const copying: ReadFile = async (path) => {
+    const data = await read(path)
+    if (data) await diskFiles.put(join(unfinished, path), data)
+    return data
+  }
+  await copying(WITNESSED_CHECKPOINT)
+  const report = await verifyMirror(copying, { vkey })
   if (!report.ok) {
     await rm(unfinished, { recursive: true, force: true })
     const [problem] = report.problems
