@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises'
 import { mkdir, open, readdir, readFile, rename, rm, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { syncDir } from '../lib/sync-dir.ts'
 
 /**
  * The file operations the log depends on, as a port so that each can be made to fail in tests, before and after it took effect.
@@ -22,77 +23,109 @@ export interface JournalFile {
   close(): Promise<void>
 }
 
-export const diskFiles: Files = {
-  async openJournal(path, size) {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-    const handle = await open(path, 'wx+', 0o600)
-    try {
-      // Blocks are taken now, so that a full disk shows before a call depends on them and a flush moves no metadata.
-      await writeZeroes(handle, size)
-      await handle.sync()
-      await syncDir(dirname(path))
-    } catch (error) {
-      await handle.close()
-      await unlink(path).catch(() => {})
-      throw error
-    }
-    return {
-      async write(data, position) {
-        for (let done = 0; done < data.length; ) {
-          const { bytesWritten } = await handle.write(data, done, data.length - done, position + done)
-          done += bytesWritten
-        }
-      },
-      sync: () => handle.datasync(),
-      close: () => handle.close(),
-    }
-  },
-  async put(path, data) {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-    const temporary = `${path}.tmp`
-    const handle = await open(temporary, 'w', 0o600)
-    try {
-      await handle.writeFile(data)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    await rename(temporary, path)
-    await syncDir(dirname(path))
-  },
-  async read(path) {
-    try {
-      return await readFile(path)
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-      throw error
-    }
-  },
-  async list(dir) {
-    try {
-      return (await readdir(dir)).sort()
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-      throw error
-    }
-  },
-  remove: (path) => unlink(path),
-  removeFolder: (path) => rm(path, { recursive: true, force: true }),
+/** What is asked of a file system, one call of the system each: node:fs/promises has it, and tests let each one fail. */
+export interface FileSystem {
+  open(path: string, flags: 'r' | 'w' | 'wx+', mode?: number): Promise<OpenFile>
+  mkdir(path: string, mode: number): Promise<unknown>
+  rename(from: string, to: string): Promise<void>
+  unlink(path: string): Promise<void>
+  rm(path: string, options: { recursive: true; force: true }): Promise<void>
+  readdir(path: string): Promise<string[]>
+  readFile(path: string): Promise<Buffer>
 }
 
-async function writeZeroes(handle: FileHandle, size: number): Promise<void> {
-  const block = Buffer.alloc(Math.min(size, 1 << 20))
-  for (let at = 0; at < size; at += block.length)
-    await handle.write(block, 0, Math.min(block.length, size - at), at)
+type OpenFile = Pick<FileHandle, 'sync' | 'datasync' | 'close'> & {
+  write(data: Uint8Array, offset: number, length: number, position: number): Promise<{ bytesWritten: number }>
 }
 
-/** A new name is durable only when its directory is. Windows has no such call and needs none. */
-export async function syncDir(dir: string): Promise<void> {
-  if (process.platform === 'win32') return
-  const handle = await open(dir, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
+/** The files of a log on a file system. */
+export function filesOn(fs: FileSystem): Files {
+  /** Folders that are there after a power cut. That one is there now does not say so. */
+  const durable = new Set<string>()
+
+  /** Makes the folder and those above it that are missing; all are durable when it resolves. */
+  async function makeFolder(dir: string): Promise<void> {
+    if (durable.has(dir)) return
+    try {
+      await fs.mkdir(dir, 0o700)
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') {
+        await makeFolder(dirname(dir))
+        return await makeFolder(dir)
+      }
+      if (codeOf(error) !== 'EEXIST') throw error
+    }
+    await syncDir(dirname(dir), fs).catch((error) => {
+      // A folder that may not be read has not been written by us either, so what is in it was there before.
+      if (codeOf(error) !== 'EACCES') throw error
+    })
+    durable.add(dir)
+  }
+
+  return {
+    async openJournal(path, size) {
+      await makeFolder(dirname(path))
+      const handle = await fs.open(path, 'wx+', 0o600)
+      try {
+        // Blocks are taken now, so that a full disk shows before a call depends on them and a flush moves no metadata.
+        const block = Buffer.alloc(Math.min(size, 1 << 20))
+        for (let at = 0; at < size; at += block.length)
+          await writeAll(handle, block.subarray(0, Math.min(block.length, size - at)), at)
+        await handle.sync()
+        await syncDir(dirname(path), fs)
+      } catch (error) {
+        await handle.close()
+        await fs.unlink(path).catch(() => {})
+        throw error
+      }
+      return {
+        write: (data, position) => writeAll(handle, data, position),
+        sync: () => handle.datasync(),
+        close: () => handle.close(),
+      }
+    },
+    async put(path, data) {
+      await makeFolder(dirname(path))
+      const temporary = `${path}.tmp`
+      const handle = await fs.open(temporary, 'w', 0o600).catch((error) => {
+        durable.delete(dirname(path))
+        throw error
+      })
+      try {
+        await writeAll(handle, data, 0)
+        await handle.sync()
+      } finally {
+        await handle.close()
+      }
+      await fs.rename(temporary, path)
+      await syncDir(dirname(path), fs)
+    },
+    read: (path) => orNothing(fs.readFile(path), undefined),
+    list: async (dir) => (await orNothing(fs.readdir(dir), [])).sort(),
+    remove: (path) => fs.unlink(path),
+    removeFolder(path) {
+      durable.delete(path)
+      return fs.rm(path, { recursive: true, force: true })
+    },
   }
 }
+
+export const diskFiles: Files = filesOn({ open, rename, unlink, rm, readdir, readFile, mkdir })
+
+async function writeAll(handle: OpenFile, data: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < data.length; ) {
+    const { bytesWritten } = await handle.write(data, done, data.length - done, position + done)
+    done += bytesWritten
+  }
+}
+
+async function orNothing<T, N>(found: Promise<T>, nothing: N): Promise<T | N> {
+  try {
+    return await found
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return nothing
+    throw error
+  }
+}
+
+const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code

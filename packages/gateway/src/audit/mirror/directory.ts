@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
 import { equalBytes } from '../../lib/bytes.ts'
-import { syncDir } from '../files.ts'
+import { syncDir } from '../../lib/sync-dir.ts'
 import type { MirrorStore } from './store.ts'
 import { MirrorContradicts, MirrorFailed } from './store.ts'
 
