@@ -55,7 +55,7 @@ function watch(disk: BreakingDisk, { signed }: Witnessed): void {
   }
 }
 
-/** Single entries and groups, with bodies and without, a tile that fills up, checkpoints between; then a stop. */
+/** Single entries and groups, with bodies and without, a tile that fills up, checkpoints between; then the crash. */
 async function work(bench: LogBench, disk: BreakingDisk, seen: Witnessed): Promise<void> {
   watch(disk, seen)
   const log = await bench.open(filesOn(disk)).catch(() => undefined)
@@ -65,8 +65,9 @@ async function work(bench: LogBench, disk: BreakingDisk, seen: Witnessed): Promi
   await log.publish().catch(() => {})
   await Promise.all(Array.from({ length: 9 }, (_, n) => seen.append(log, n)))
   await log.publish().catch(() => {})
+  // These are in the journal alone when the crash comes.
   await seen.append(log, 3)
-  await log.close()
+  await seen.append(log, 4)
 }
 
 async function verified(
