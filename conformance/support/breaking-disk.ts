@@ -100,7 +100,11 @@ export class BreakingDisk implements FileSystem {
         await this.#call('write', (isTorn) => {
           const bytes = isTorn ? part.subarray(0, length >> 1) : part
           // Zeroes behind the end are what reading there gives anyway.
-          if (position >= inode.written.length && bytes[0] === 0 && ZEROES.subarray(0, bytes.length).equals(bytes))
+          if (
+            position >= inode.written.length &&
+            bytes[0] === 0 &&
+            ZEROES.subarray(0, bytes.length).equals(bytes)
+          )
             return
           const next = Buffer.alloc(Math.max(inode.written.length, position + bytes.length))
           inode.written.copy(next)
