@@ -28,7 +28,7 @@ export async function generateLog(dir: string, count: number, options?: WorkOpti
   while (tree.size < count) {
     const batch = Array.from({ length: Math.min(BATCH, count - tree.size) }, () => {
       const entry = Buffer.from(canonicalize(entries.next().value))
-      return { entry, hash: leafHash(entry) }
+      return { entry, hash: leafHash(entry), body: undefined }
     })
     await tree.extend(batch)
   }

@@ -281,6 +281,18 @@ test('a log that was damaged on its disk is not copied over a good mirror', asyn
   assert.equal(await b.verified(), 301)
 })
 
+test('what a mirror of a closed log had acknowledged is no loss of the new one', async () => {
+  using old = await MirrorBench.open()
+  await old.append(300)
+  await old.mirror().round()
+  using b = await MirrorBench.open()
+  const place = old.disk.written.get(join(old.bench.dir, 'mirror.json')) as Buffer
+  b.disk.written.set(join(b.bench.dir, 'mirror.json'), place)
+  const mirror = b.mirror()
+  await mirror.round()
+  assert.deepEqual([b.told, mirror.status().state], [[], 'current'])
+})
+
 test('losing what the mirror had acknowledged harms nothing', async () => {
   using b = await MirrorBench.open()
   await b.append(300)

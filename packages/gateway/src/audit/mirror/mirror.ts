@@ -233,10 +233,12 @@ export class LogMirror {
     return this.#files.read(join(this.#d.dir, path))
   }
 
+  /** Undefined when nothing is remembered, or it is of another log: the one before was closed. */
   async #remembered(): Promise<Acknowledged | undefined> {
     const text = await this.#files.read(this.#d.placeFile)
     try {
-      return text === undefined ? undefined : Acknowledged.parse(JSON.parse(text.toString('utf8')))
+      const remembered = text && Acknowledged.parse(JSON.parse(text.toString('utf8')))
+      return remembered && (await openCheckpoint(remembered.note, this.#vkey)) ? remembered : undefined
     } catch {
       return undefined
     }
