@@ -62,10 +62,22 @@ export function filesOn(fs: FileSystem): Files {
     durable.add(dir)
   }
 
+  async function create(path: string, flags: 'w' | 'wx+'): Promise<OpenFile> {
+    await makeFolder(dirname(path))
+    try {
+      return await fs.open(path, flags, 0o600)
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error
+      // Somebody took a folder away since.
+      durable.clear()
+      await makeFolder(dirname(path))
+      return await fs.open(path, flags, 0o600)
+    }
+  }
+
   return {
     async openJournal(path, size) {
-      await makeFolder(dirname(path))
-      const handle = await fs.open(path, 'wx+', 0o600)
+      const handle = await create(path, 'wx+')
       try {
         // Blocks are taken now, so that a full disk shows before a call depends on them and a flush moves no metadata.
         const block = Buffer.alloc(Math.min(size, 1 << 20))
@@ -85,12 +97,8 @@ export function filesOn(fs: FileSystem): Files {
       }
     },
     async put(path, data) {
-      await makeFolder(dirname(path))
       const temporary = `${path}.tmp`
-      const handle = await fs.open(temporary, 'w', 0o600).catch((error) => {
-        durable.delete(dirname(path))
-        throw error
-      })
+      const handle = await create(temporary, 'w')
       try {
         await writeAll(handle, data, 0)
         await handle.sync()
