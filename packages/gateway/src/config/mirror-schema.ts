@@ -57,6 +57,7 @@ export const MirrorSchema = z
     }),
     z.strictObject({ s3: S3Mirror, ...common }),
   ])
+  .refine(({ every }) => durationMs(every) >= 100, '`every` has to be at least 100ms')
   .refine(
     ({ required, every, max_behind }) => !required || durationMs(max_behind) >= 2 * durationMs(every),
     '`max_behind` has to be at least twice `every`',
