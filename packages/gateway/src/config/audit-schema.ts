@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { Duration, durationMs, Name } from './fields.ts'
+import { MirrorSchema } from './mirror-schema.ts'
 import { SignerSchema } from './signer-schema.ts'
 import { SinksSchema } from './sink-schema.ts'
 import { CosignedBeforeSchema, HeartbeatSchema, WitnessesSchema } from './witness-schema.ts'
-import { MirrorSchema } from './mirror-schema.ts'
 
 /** Six years: 45 CFR 164.316(b)(2)(i). */
 const SIX_YEARS = '2192d'

@@ -20,8 +20,8 @@ import type { Recorder } from '../model/evidence.ts'
 import type { Reason } from '../model/reasons.ts'
 import { reason } from '../model/reasons.ts'
 import type { Gauges } from '../trace/gauges.ts'
-import { unsignedBarrier } from './unsigned-barrier.ts'
 import { Mirroring } from './mirroring.ts'
+import { unsignedBarrier } from './unsigned-barrier.ts'
 
 export interface KeepingDeps {
   readonly loaded: Loaded

@@ -9,8 +9,8 @@ import { readWitnessPolicy } from '../../config/witness-policy.ts'
 import type { CliContext } from '../context.ts'
 import { contextOf, dataDirOf, show, time } from '../context.ts'
 import { CommandFailed, EXIT } from '../exit.ts'
-import { sinksCommand } from './audit-sinks.ts'
 import { mirrorCommand, restoreCommand } from './audit-mirror.ts'
+import { sinksCommand } from './audit-sinks.ts'
 
 interface EntryView {
   readonly index: number
