@@ -1,9 +1,11 @@
 import { hash } from 'node:crypto'
 import { writeSync } from 'node:fs'
 import * as system from 'node:fs/promises'
+import { join } from 'node:path'
 import type { FileSystem } from '../../packages/gateway/src/audit/files.ts'
 import { filesOn } from '../../packages/gateway/src/audit/files.ts'
 import { AuditLog } from '../../packages/gateway/src/audit/log.ts'
+import { fileSigner } from '../../packages/gateway/src/audit/signers/file.ts'
 import { ORIGIN } from '../../packages/gateway/src/audit/testing.ts'
 
 /**
@@ -52,7 +54,7 @@ const killing: FileSystem = {
 const say = (line: object) => writeSync(1, `${JSON.stringify(line)}\n`)
 const log = await AuditLog.open({
   dir,
-  origin: ORIGIN,
+  signer: fileSigner(join(dir, 'keys', 'log.key'), ORIGIN),
   clock: { now: () => 1_700_000_000_000 },
   checkpointMs: 2 ** 30,
   files: filesOn(killing),

@@ -8,7 +8,7 @@ import type { ReadFile } from '@ostiary/evidence'
 import { verifyLog } from '@ostiary/evidence'
 import type { Recorder } from '../../model/evidence.ts'
 import { AuditLog } from '../log.ts'
-import { logName } from '../log-name.ts'
+import { openSigner } from '../signers/index.ts'
 import { event } from '../testing.ts'
 import { directoryStore } from './directory.ts'
 import { LogMirror } from './mirror.ts'
@@ -20,7 +20,8 @@ const folder = () => {
   const dir = mkdtempSync(join(tmpdir(), 'ostiary-restore-'))
   return { dir, [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }) }
 }
-const open = (dir: string) => AuditLog.open({ dir, origin: logName(dir), clock, checkpointMs: 2 ** 30 })
+const open = async (dir: string) =>
+  AuditLog.open({ dir, signer: await openSigner('file', dir), clock, checkpointMs: 2 ** 30 })
 const readIn =
   (dir: string): ReadFile =>
   (path) =>
@@ -62,7 +63,7 @@ async function mirrored(size: number, lost: number) {
 test('a restored log is closed and verifies, and the new one that begins names it and signs with another key', async () => {
   using from = await mirrored(700, 3)
   rmSync(join(from.data, 'log'), { recursive: true })
-  const restored = await restoreLog({ ...from, dataDir: from.data, goesOn: false, clock })
+  const restored = await restoreLog({ ...from, dataDir: from.data, goesOn: false, signer: 'file', clock })
   assert.equal(restored.report.size, 700)
   const report = await verifyLog(readIn(restored.folder), { vkey: from.vkey })
   assert.deepEqual([report.problems, report.size], [[], 700])
@@ -81,7 +82,7 @@ test('a restored log is closed and verifies, and the new one that begins names i
 test('on a new machine the log comes back from the mirror and its public key alone', async () => {
   using from = await mirrored(300, 0)
   using fresh = folder()
-  const restored = await restoreLog({ ...from, dataDir: fresh.dir, goesOn: false, clock })
+  const restored = await restoreLog({ ...from, dataDir: fresh.dir, goesOn: false, signer: 'file', clock })
   const verified = await verifyLog(readIn(restored.folder), { vkey: from.vkey, held: from.held })
   assert.deepEqual(verified.problems, [])
 })
@@ -89,7 +90,7 @@ test('on a new machine the log comes back from the mirror and its public key alo
 test('a log that goes on says so in an entry, extends its mirror, and contradicts what was signed behind it', async () => {
   using from = await mirrored(300, 3)
   rmSync(join(from.data, 'log'), { recursive: true })
-  await restoreLog({ ...from, dataDir: from.data, goesOn: true, clock })
+  await restoreLog({ ...from, dataDir: from.data, goesOn: true, signer: 'file', clock })
   const log = await open(from.data)
   assert.equal(log.origin, from.origin)
   assert.equal((await log.read(300)).entry.type, 'log.restored')
@@ -110,10 +111,12 @@ test('a restore touches no log that is there, needs the key to go on, and takes 
   using from = await mirrored(300, 0)
   using other = await mirrored(10, 0)
   using fresh = folder()
-  const options = { ...from, goesOn: false, clock }
+  const options = { ...from, goesOn: false, signer: 'file', clock } as const
   await assert.rejects(restoreLog({ ...options, dataDir: from.data }), RestoreRefused)
   await assert.rejects(restoreLog({ ...options, dataDir: fresh.dir, goesOn: true }), RestoreRefused)
   await assert.rejects(restoreLog({ ...options, dataDir: fresh.dir, vkey: other.vkey }), RestoreRefused)
+  const apart = { ...options, dataDir: fresh.dir, signer: { socket: '/nowhere' } } as const
+  await assert.rejects(restoreLog(apart), RestoreRefused, 'a key held elsewhere is not retired from here')
   const path = join(from.copy, 'tile/entries/000')
   chmodSync(path, 0o600)
   writeFileSync(path, (await readFile(path)).fill(1, 50, 51))

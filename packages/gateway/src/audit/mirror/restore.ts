@@ -3,11 +3,13 @@ import { mkdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { ReadFile } from '@ostiary/evidence'
 import { parseVkey, WITNESSED_CHECKPOINT } from '@ostiary/evidence'
+import type { SignerConfig } from '../../config/signer-schema.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { syncDir } from '../../lib/sync-dir.ts'
 import { diskFiles } from '../files.ts'
 import { AuditLog } from '../log.ts'
 import { logName } from '../log-name.ts'
+import { openSigner } from '../signers/index.ts'
 import type { MirrorReport } from './verify.ts'
 import { verifyMirror } from './verify.ts'
 
@@ -26,6 +28,8 @@ export interface RestoreOptions {
    * has seen that. Otherwise it is closed: it stays as evidence, and a new log under a new key begins, whose first entries name it.
    */
   readonly goesOn: boolean
+  /** Who signs the log, by the configuration. */
+  readonly signer: SignerConfig
   readonly clock: Clock
 }
 
@@ -43,7 +47,7 @@ export interface Restored {
  * @throws RestoreRefused, MirrorFailed
  */
 export async function restoreLog(options: RestoreOptions): Promise<Restored> {
-  const { read, dataDir, vkey, goesOn, clock } = options
+  const { read, dataDir, vkey, goesOn, signer, clock } = options
   const origin = parseVkey(vkey)?.name
   if (origin === undefined)
     throw new RestoreRefused('The public key is malformed. Write it as in the file vkey of the log.')
@@ -53,7 +57,11 @@ export async function restoreLog(options: RestoreOptions): Promise<Restored> {
   const closed = join(dataDir, 'closed-logs', asFile(origin))
   const folder = goesOn ? live : closed
   if (existsSync(folder)) throw new RestoreRefused(`${folder} is there already.`)
-  if (goesOn && !existsSync(keyOf(dataDir)))
+  if (!goesOn && signer !== 'file')
+    throw new RestoreRefused(
+      'The key of the log is held elsewhere (`audit.signer`), so it cannot be retired from here. Retire it there, take `audit.signer` out of ostiary.yaml until the log is restored, or use --continue.',
+    )
+  if (goesOn && signer === 'file' && !existsSync(keyOf(dataDir)))
     throw new RestoreRefused(
       `The signing key is not in ${keyOf(dataDir)}, so this log cannot go on. Put it there, or leave --continue out: a new log begins.`,
     )
@@ -77,8 +85,7 @@ export async function restoreLog(options: RestoreOptions): Promise<Restored> {
   if (!goesOn) await retire(dataDir, origin)
   await rename(unfinished, folder)
   await syncDir(dirname(folder))
-  const next = goesOn ? origin : logName(dataDir)
-  const log = await AuditLog.open({ dir: dataDir, origin: next, clock })
+  const log = await AuditLog.open({ dir: dataDir, signer: await openSigner(signer, dataDir), clock })
   const { size, root } = report
   await log.append({
     type: 'log.restored',
@@ -86,7 +93,7 @@ export async function restoreLog(options: RestoreOptions): Promise<Restored> {
     data: { origin, size, root, continues: goesOn },
   })
   await log.close()
-  return { report, folder, origin: next }
+  return { report, folder, origin: log.origin }
 }
 
 const keyOf = (dataDir: string): string => join(dataDir, 'keys', 'log.key')

@@ -97,6 +97,7 @@ export function restoreCommand(): Command {
           dataDir,
           vkey,
           goesOn: options.continue === true,
+          signer: readConfig(context.configPath).config.audit.signer,
           clock: systemClock(),
         }),
       )
