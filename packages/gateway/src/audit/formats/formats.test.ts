@@ -215,6 +215,11 @@ test('an agent cannot forge a second syslog message, and no message is longer th
       assert.ok(body === format.encode(one) || body === format.brief(one))
     }),
   )
+  const origin = `log.example.org/${'x'.repeat(400)}`
+  const { ocsf } = formats
+  const long = ocsf({ ...SOURCE, origin }, { format: 'ocsf', ocsf_version: '1.8.0' })
+  const of = { origin, host: 'gw', process: 4711, maxOctets: 2048 }
+  assert.equal(syslogMessage(entryWith({ name: 'x'.repeat(500) }), long, of).length, 2048)
   assert.equal(word('a b\nc', 3), 'abc')
   assert.equal(word('\n', 3), '-')
 })

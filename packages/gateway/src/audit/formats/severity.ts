@@ -16,6 +16,9 @@ const HIGH: Severity = { syslog: 3, ocsf: 4, cef: 8 }
 const ALARMING: ReadonlySet<string> = new Set([
   'lock.set',
   'lease.revoke_failed',
+  'mirror.failed',
+  'mirror.lost',
+  'log.restored',
   'tool.quarantined',
   'agent.revoked',
 ])

@@ -32,7 +32,9 @@ export function syslogMessage(stored: StoredEntry, format: Format, source: Syslo
     '',
   ].join(' ')
   const whole = Buffer.from(head + format.encode(stored))
-  return whole.length <= source.maxOctets ? whole : Buffer.from(head + format.brief(stored))
+  if (whole.length <= source.maxOctets) return whole
+  // The end is cut off only where the log has a name of hundreds of characters.
+  return Buffer.from(head + format.brief(stored)).subarray(0, source.maxOctets)
 }
 
 /** PRINTUSASCII (section 6), or the sign for "not known". */

@@ -78,7 +78,7 @@ const BY_SUBJECT: Readonly<Record<string, Kind>> = {
   ...kinds(['server', 'tool', 'secret', 'lock', 'signal'], ['entity', UPDATE]),
   ...kinds(['task', 'lease', 'flow'], ['session', OTHER]),
   ...kinds(['message', 'call'], ['api', OTHER]),
-  ...kinds(['retention'], ['lifecycle', OTHER]),
+  ...kinds(['retention', 'log', 'mirror'], ['lifecycle', OTHER]),
 }
 
 function kinds(subjects: readonly string[], kind: Kind): Record<string, Kind> {
