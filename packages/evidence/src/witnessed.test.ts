@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import { formatCheckpoint } from './checkpoint.ts'
 import { leafHash } from './merkle.ts'
 import { openCheckpoint, verifyNote } from './note.ts'
@@ -115,5 +116,29 @@ test('a receipt is good under a policy when the quorum saw its checkpoint, and s
     (await verifyReceipt({ receipt, entry, policy: policy('any', []), vkey: log.vkey })).ok,
     true,
     'a policy without logs, for one that is known from elsewhere',
+  )
+})
+
+test('no changed character of a cosigned checkpoint makes it say anything else, or adds a witness', async () => {
+  const whole = note(...wits.map((w) => w.line(text, 5)))
+  const names = ['w1', 'w2', 'w3']
+  // The signature of ML-DSA-44 is most of the note; the rest must not be missed.
+  const at = fc.oneof(fc.nat(text.length + 200), fc.nat(whole.length - 1))
+  await fc.assert(
+    fc.asyncProperty(at, fc.string({ maxLength: 3 }), async (index, piece) => {
+      const bent = whole.slice(0, index) + piece + whole.slice(index + 1)
+      const opened = await openWitnessed(bent, policy('any'))
+      if (!opened) return
+      assert.deepEqual([opened.checkpoint.origin, opened.checkpoint.size], [ORIGIN, 1])
+      assert.deepEqual(Buffer.from(opened.checkpoint.root), Buffer.from(leafHash(entry)))
+      for (const { witness, time } of opened.cosignatures) assert.ok(names.includes(witness) && time === 5)
+    }),
+    { numRuns: 300 },
+  )
+  await fc.assert(
+    fc.asyncProperty(fc.string(), async (junk) => {
+      await openWitnessed(junk, policy('any'))
+      await openWitnessed(`${text}\n${junk}\n`, policy('any'))
+    }),
   )
 })
