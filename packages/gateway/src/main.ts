@@ -35,6 +35,7 @@ import { Observation } from './gateway/observation.ts'
 import { openStore } from './gateway/open-store.ts'
 import { Owner } from './gateway/owner.ts'
 import { peopleOf } from './gateway/people.ts'
+import { diffPolicies } from './gateway/policy-diff.ts'
 import { probeRoute } from './gateway/probes.ts'
 import type { RoomDeps } from './gateway/rooms.ts'
 import { furnish, openRooms, personSignals, retryLeases } from './gateway/rooms.ts'
@@ -307,6 +308,9 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
   const stopping = Promise.withResolvers<void>()
   const controlDeps: OperatorApiDeps = {
     ...rooms,
+    projection: keeping.projection,
+    diffPolicies: (files, calls) =>
+      diffPolicies({ files, tools: plane.policyTools(), placement: plane.placement }, calls),
     issuer,
     mirror: () => keeping.mirror?.status(),
     async onSecretChanged() {

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { agentCommand } from './commands/agent.ts'
-import { auditCommand } from './commands/audit.ts'
+import { auditCommand } from './commands/audit/index.ts'
 import { configCommand } from './commands/config.ts'
 import { connectCommand } from './commands/connect.ts'
 import { demoCommand } from './commands/demo.ts'

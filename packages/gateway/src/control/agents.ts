@@ -1,9 +1,9 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
-import { historyOf } from '../audit/history.ts'
 import type { AuditLog } from '../audit/log.ts'
+import type { Projection } from '../audit/projection/projection.ts'
+import { historyOf } from '../audit/questions/history.ts'
 import { Name } from '../config/schema.ts'
-import type { Tasks } from '../grants/tasks.ts'
 import type { Agents } from '../identity/agents.ts'
 import type { Enrolment } from '../identity/enrolment.ts'
 import type { Instances } from '../identity/instances.ts'
@@ -19,8 +19,8 @@ export interface AgentsApiDeps {
   readonly agents: Agents
   readonly enrolment: Enrolment
   readonly instances: Instances
-  readonly tasks: Tasks
   readonly log: AuditLog
+  readonly projection: Projection
   readonly clock: Clock
 }
 
@@ -52,17 +52,19 @@ export function agentRoutes(deps: AgentsApiDeps): Hono<ControlEnv> {
     if (instance !== undefined && !known.some((own) => own.id === instance)) {
       refuse('INSTANCE_UNKNOWN', { instance: instance.slice(0, 60) })
     }
-    const page = await historyOf(
-      deps.log,
-      { agent: agent.id, instance, tasks: await deps.tasks.idsOf(agent.id) },
+    await deps.projection.current()
+    const { indexes, before } = await historyOf(
+      deps.projection.db,
+      { log: deps.log.origin, agent: agent.id, instance },
       {
         count: Math.min(readNumber(c.req.query('count'), 50), MAX_HISTORY),
         before: c.req.query('before') === undefined ? undefined : readNumber(c.req.query('before'), 0),
       },
     )
+    const entries = await Promise.all(indexes.map((index) => deps.log.read(index)))
     return c.json({
-      entries: page.entries.map(({ index, leaf, entry }) => ({ index, leaf, ...entry })),
-      before: page.before ?? null,
+      entries: entries.map(({ index, leaf, entry }) => ({ index, leaf, ...entry })),
+      before: before ?? null,
     })
   })
   app.post('/agents/:name/enrol', async (c) => {

@@ -1,7 +1,8 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
-import { findCall } from '../audit/find-call.ts'
 import type { AuditLog } from '../audit/log.ts'
+import type { Projection } from '../audit/projection/projection.ts'
+import { indexesOfCall } from '../audit/questions/history.ts'
 import type { Labels } from '../config/label-schema.ts'
 import type { Hold, Holds } from '../flow/holds.ts'
 import { labelProblems } from '../flow/label-problems.ts'
@@ -20,6 +21,7 @@ import { by } from './session.ts'
 
 export interface FlowApiDeps {
   readonly log: AuditLog
+  readonly projection: Projection
   readonly flow: FlowTasks
   readonly holds: Holds
   readonly tasks: Tasks
@@ -36,6 +38,7 @@ const Endorse = z.strictObject({
 /** Calls that wait for a person, what is known of where their values come from, and a person's word for a value. */
 export function flowRoutes({
   log,
+  projection,
   flow,
   holds,
   tasks,
@@ -92,7 +95,9 @@ export function flowRoutes({
     // Whoever may read the log sees what it says; values of the call are for those who decide.
     const { roles, method } = c.get('session')
     const held = method === 'socket' || permitted(roles, 'approve') ? holds.find(call) : undefined
-    const entries = await findCall(log, call)
+    await projection.current()
+    const indexes = await indexesOfCall(projection.db, log.origin, call)
+    const entries = await Promise.all(indexes.map((index) => log.read(index)))
     if (entries.length === 0 && !held)
       throw new Refusal(reason('CALL_UNKNOWN', { call: call.replace(/[^\w]/g, '') }))
     const task = entries.find(({ entry }) => entry.task !== undefined)?.entry.task

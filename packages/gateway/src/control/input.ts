@@ -14,6 +14,13 @@ export async function readInput<T extends z.ZodType>(c: Context, schema: T): Pro
   return refuse('REQUEST_MALFORMED', { detail: z.prettifyError(parsed.error).slice(0, 500) })
 }
 
+/** Reads and checks the query of an address. @throws Refusal naming what was wrong */
+export function readQuery<T extends z.ZodType>(c: Context, schema: T): z.output<T> {
+  const parsed = schema.safeParse(c.req.query())
+  if (parsed.success) return parsed.data
+  return refuse('REQUEST_MALFORMED', { detail: z.prettifyError(parsed.error).slice(0, 500) })
+}
+
 /** Text a person wrote: a reason, a note. */
 export const Note = z.string().max(500)
 

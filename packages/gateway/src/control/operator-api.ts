@@ -15,6 +15,10 @@ import type { OperatorsApiDeps } from './operators.ts'
 import { operatorRoutes } from './operators.ts'
 import type { PolicyApiDeps } from './policy.ts'
 import { policyRoutes } from './policy.ts'
+import type { PolicyDiffApiDeps } from './policy-diff.ts'
+import { policyDiffRoutes } from './policy-diff.ts'
+import type { QuestionsApiDeps } from './questions.ts'
+import { questionRoutes } from './questions.ts'
 import type { SecretsApiDeps } from './secrets.ts'
 import { secretRoutes } from './secrets.ts'
 import type { ControlEnv } from './session.ts'
@@ -34,6 +38,8 @@ export type OperatorApiDeps = AgentsApiDeps &
   LocksApiDeps &
   OperatorsApiDeps &
   PolicyApiDeps &
+  PolicyDiffApiDeps &
+  QuestionsApiDeps &
   SecretsApiDeps &
   StatusApiDeps &
   SubjectsApiDeps &
@@ -59,6 +65,8 @@ export function operatorApi(
     lockRoutes,
     operatorRoutes,
     policyRoutes,
+    policyDiffRoutes,
+    questionRoutes,
     secretRoutes,
     statusRoutes,
     subjectRoutes,

@@ -7,6 +7,7 @@ const RULES: readonly Rule[] = [
   ['GET', /^\/audit(\/|$)/, 'audit'],
   ['GET', /^\/log\//, 'audit'],
   ['POST', /^\/audit\/entries\/[^/]+\/open$/, 'audit'],
+  ['POST', /^\/audit\/(who-saw|diff-policy|reindex)$/, 'audit'],
   ['GET', /^\/agents\/[^/]+\/history$/, 'audit'],
   ['POST', /^\/subjects\/(hold|release|erase)$/, 'secure'],
   ['GET', /^\/operators(\/|$)/, 'manage-people'],

@@ -1,6 +1,7 @@
 import type { Loaded } from '../config/load.ts'
 import type { Config, ServerConfig } from '../config/schema.ts'
 import { PolicyEngine } from '../grants/policy/policy.ts'
+import type { PolicyTool } from '../grants/policy/schema.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { LogEvent } from '../model/evidence.ts'
 import { sentence } from '../model/reasons.ts'
@@ -66,12 +67,17 @@ export class DataPlane implements AsyncDisposable {
     return this.#places
   }
 
+  /** What policies can speak of now. */
+  policyTools(): readonly PolicyTool[] {
+    return approved(this.#d.views())
+  }
+
   /** The policies over the present registry. @throws PoliciesInvalid at the first use, never later */
   engine(): PolicyEngine {
     if (this.#engine !== undefined && !this.#isEngineStale) return this.#engine
     this.#isEngineStale = false
     try {
-      const next = new PolicyEngine({ files: this.#now.policies, tools: approved(this.#d.views()) })
+      const next = new PolicyEngine({ files: this.#now.policies, tools: this.policyTools() })
       this.#engine?.dispose()
       this.#engine = next
     } catch (error) {

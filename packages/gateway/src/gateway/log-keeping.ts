@@ -1,4 +1,4 @@
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { Policy, VerifierKey } from '@ostiary/evidence'
 import { openWitnessed, parseVkey } from '@ostiary/evidence'
 import type { Logger } from 'pino'
@@ -7,6 +7,8 @@ import { Deliveries } from '../audit/deliveries.ts'
 import type { Level } from '../audit/level.ts'
 import { levelOf } from '../audit/level.ts'
 import { AuditLog } from '../audit/log.ts'
+import type { ProjectionPlace } from '../audit/projection/place.ts'
+import { Projection } from '../audit/projection/projection.ts'
 import { openSigner } from '../audit/signers/index.ts'
 import { heartbeat } from '../audit/witness/heartbeat.ts'
 import { Witnesses } from '../audit/witness/witnesses.ts'
@@ -21,6 +23,7 @@ import type { Reason } from '../model/reasons.ts'
 import { reason } from '../model/reasons.ts'
 import type { Gauges } from '../trace/gauges.ts'
 import { Mirroring } from './mirroring.ts'
+import { projectionPlace } from './open-store.ts'
 import { unsignedBarrier } from './unsigned-barrier.ts'
 
 export interface KeepingDeps {
@@ -36,6 +39,7 @@ type ResolveSecret = (sink: string, reference: SecretReference) => Promise<Secre
 /** The log, and what follows it: each only reads, keeps its own place, and holds nobody up unless the configuration says so. */
 export class LogKeeping implements AsyncDisposable {
   readonly log: AuditLog
+  readonly projection: Projection
   readonly witnesses: Witnesses | undefined
   readonly #policy: Policy | undefined
   readonly #clock: Clock
@@ -47,7 +51,7 @@ export class LogKeeping implements AsyncDisposable {
   #deliveries: Deliveries | undefined
   #mirror: Mirroring | undefined
 
-  private constructor(log: AuditLog, policy: Policy | undefined, deps: KeepingDeps) {
+  private constructor(log: AuditLog, policy: Policy | undefined, place: ProjectionPlace, deps: KeepingDeps) {
     this.log = log
     this.#policy = policy
     this.#clock = deps.clock
@@ -64,6 +68,17 @@ export class LogKeeping implements AsyncDisposable {
       return sink === undefined ? undefined : reason('SINK_BEHIND', { sink })
     })
     const { loaded, clock, logger } = deps
+    this.projection = this.#followers.use(
+      new Projection({
+        log,
+        logDir: join(loaded.dataDir, 'log'),
+        place,
+        onProblem: (problem) =>
+          problem
+            ? logger.error(`the searchable tables of the log: ${problem}`)
+            : logger.warn('the searchable tables of the log can be used again'),
+      }),
+    )
     if (policy) {
       const onProblem = witnessProblems(logger)
       this.witnesses = this.#followers.use(new Witnesses({ log, policy, clock, onProblem }))
@@ -81,6 +96,7 @@ export class LogKeeping implements AsyncDisposable {
     const { audit, limits } = loaded.config
     const policy =
       audit.witnesses === undefined ? undefined : readWitnessesToAsk(resolve(loaded.dir, audit.witnesses))
+    const place = await projectionPlace(loaded)
     const log = await AuditLog.open({
       dir: loaded.dataDir,
       signer: await openSigner(audit.signer, loaded.dataDir),
@@ -90,7 +106,7 @@ export class LogKeeping implements AsyncDisposable {
         problem ? logger.error(problem) : logger.warn('the log can be written again'),
       ),
     })
-    return new LogKeeping(log, policy, deps)
+    return new LogKeeping(log, policy, place, deps)
   }
 
   /** Delivers to the sinks of this configuration, and no longer to others. */
@@ -134,6 +150,10 @@ export class LogKeeping implements AsyncDisposable {
 
   /** How far behind each is, for metrics. */
   measure({ gauge }: Gauges): void {
+    gauge('ostiary_projection_lag_entries', () => {
+      const { projected, size } = this.projection.state
+      return size - projected
+    })
     gauge('ostiary_mirror_lag_entries', () => {
       const { mirror } = this.#deps.loaded.config.audit
       if (!mirror || !this.#mirror) return {}

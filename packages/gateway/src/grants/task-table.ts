@@ -42,12 +42,6 @@ export class TaskTable {
     return (await query.execute()).map(taskOf)
   }
 
-  /** Every task an agent ever had. */
-  async idsOf(agent: string): Promise<ReadonlySet<string>> {
-    const rows = await this.#store.db.selectFrom('tasks').select('id').where('agent_id', '=', agent).execute()
-    return new Set(rows.map(({ id }) => id))
-  }
-
   /** Takes a subject's name out of what is over. @throws Refusal SUBJECT_IN_USE */
   async forgetSubject(name: string): Promise<void> {
     await this.#store.transaction(async (tx) => {

@@ -384,11 +384,6 @@ export class Tasks {
     return grant && { task, grant }
   }
 
-  /** Every task an agent ever had. */
-  idsOf(agent: string): Promise<ReadonlySet<string>> {
-    return this.#table.idsOf(agent)
-  }
-
   /** The newest 1,000. */
   list(filter: { open: boolean }): Promise<readonly Task[]> {
     return this.#table.list(filter)

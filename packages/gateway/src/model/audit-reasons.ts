@@ -35,4 +35,14 @@ export const AUDIT_REASONS = {
     'The copy of the log in a second place is behind, and no call is made without it.',
     'Have an operator run `ostiary audit mirror status`.',
   ],
+  PROJECTION_BEHIND: [
+    503,
+    'The searchable tables hold {projected} of {size} entries of the log.',
+    'Ask again in a moment; `ostiary audit reindex --status` shows how far they are.',
+  ],
+  PROJECTION_BROKEN: [
+    503,
+    'The searchable tables cannot be used: {detail}.',
+    'Calls go on and are recorded. Remove the cause; the tables are made again from the log by themselves.',
+  ],
 } as const

@@ -81,6 +81,7 @@ export type LogType =
   | 'call.denied'
   | 'content.transformed'
   | 'content.opened'
+  | 'audit.queried'
   | 'message.passed'
   | 'message.blocked'
   | 'subject.held'

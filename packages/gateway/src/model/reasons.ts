@@ -214,6 +214,11 @@ export const REASONS = {
     'The policies could not be evaluated, so the call is refused: {detail}.',
     'Have an operator run `ostiary doctor`.',
   ],
+  POLICY_DRAFT_INVALID: [
+    400,
+    'The draft policies cannot be used: {problems}.',
+    'Correct them; nothing was changed.',
+  ],
   // budget
   BUDGET_SPENT: [
     429,
@@ -275,16 +280,6 @@ export const REASONS = {
     503,
     'The call could not be recorded, so it was not made.',
     'Have an operator run `ostiary doctor`; the disk may be full.',
-  ],
-  PROJECTION_BEHIND: [
-    503,
-    'The searchable tables hold {projected} of {size} entries of the log.',
-    'Ask again in a moment; `ostiary audit reindex --status` shows how far they are.',
-  ],
-  PROJECTION_BROKEN: [
-    503,
-    'The searchable tables cannot be used: {detail}.',
-    'Calls go on and are recorded. Remove the cause; the tables are made again from the log by themselves.',
   ],
   SINK_BEHIND: [
     503,

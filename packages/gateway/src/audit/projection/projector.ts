@@ -1,16 +1,13 @@
 import type { Kysely } from 'kysely'
-import type { StoredEntry } from '../log.ts'
 import type { LogFolder } from '../log-folder.ts'
 import { questionsOver } from './over.ts'
-import type { Batch } from './rows.ts'
-import { rowOf, subjectsOf, taskOf } from './rows.ts'
+import { RowMaker } from './row-maker.ts'
 import type { ProjectionStore } from './store.ts'
 import { ProjectionGap } from './store.ts'
-import type { EntryRow, ProjectionTables, TaskRow } from './tables.ts'
+import type { ProjectionTables } from './tables.ts'
 
 /** Entries of one transaction: whole bundles of the log, few enough that a question never waits long behind them. */
 const BATCH = 512
-const MAX_TASKS = 10_000
 
 export interface Progress {
   /** Entries in the tables. */
@@ -26,13 +23,20 @@ export class Projector {
   readonly #store: ProjectionStore
   readonly #folder: Pick<LogFolder, 'checkpoint' | 'entries'>
   readonly #db: Kysely<ProjectionTables>
-  /** Whose the tasks are that entries lately belonged to. */
-  readonly #owners = new Map<string, Pick<TaskRow, 'agent' | 'instance'>>()
+  readonly #rows: RowMaker
 
   constructor(store: ProjectionStore, folder: Pick<LogFolder, 'checkpoint' | 'entries'>) {
     this.#store = store
     this.#folder = folder
     this.#db = questionsOver(store.dialect, (sql, parameters) => store.query(sql, parameters))
+    this.#rows = new RowMaker(store.log, (tasks) =>
+      this.#db
+        .selectFrom('projection_tasks')
+        .select(['task', 'agent', 'instance'])
+        .where('log', '=', store.log)
+        .where('task', 'in', tasks)
+        .execute(),
+    )
   }
 
   /** @param tell after each batch */
@@ -43,7 +47,7 @@ export class Projector {
       tell({ projected, size, warning: undefined })
       const entries = await this.#folder.entries(projected, Math.min(size, projected + BATCH))
       try {
-        await this.#store.add(projected, await this.#batch(entries))
+        await this.#store.add(projected, await this.#rows.batch(entries))
         projected += entries.length
       } catch (error) {
         if (!(error instanceof ProjectionGap)) throw error
@@ -58,7 +62,7 @@ export class Projector {
   }
 
   async clear(): Promise<void> {
-    this.#owners.clear()
+    this.#rows.forget()
     await this.#store.clear()
   }
 
@@ -85,53 +89,5 @@ export class Projector {
     if (stored !== undefined && newest?.leaf === stored.leaf) return projected
     await this.clear()
     return 0
-  }
-
-  async #batch(stored: readonly StoredEntry[]): Promise<Batch> {
-    const pairs = stored.map(({ index, leaf, entry }) => ({
-      entry,
-      row: rowOf(this.#store.log, index, leaf, entry),
-    }))
-    await this.#learnOwners(pairs.map(({ row }) => row))
-    const tasks: TaskRow[] = []
-    // In the order of the log, so that it does not matter where a batch begins.
-    const entries = pairs.map(({ row, entry }) => {
-      const task = taskOf(row, entry)
-      if (task) {
-        tasks.push(task)
-        this.#keep(task)
-      }
-      return this.#owned(row)
-    })
-    return { entries, subjects: pairs.flatMap(({ row, entry }) => subjectsOf(row, entry)), tasks }
-  }
-
-  /** What the gateway or an operator did to a task belongs to the agent whose task it is. */
-  #owned(row: EntryRow): EntryRow {
-    const owner = row.agent === null && row.task !== null ? this.#owners.get(row.task) : undefined
-    return owner ? { ...row, agent: owner.agent, instance: row.instance ?? owner.instance } : row
-  }
-
-  async #learnOwners(rows: readonly EntryRow[]): Promise<void> {
-    const unknown = new Set(
-      rows.flatMap(({ agent, task }) =>
-        agent === null && task !== null && !this.#owners.has(task) ? [task] : [],
-      ),
-    )
-    if (unknown.size === 0) return
-    const found = await this.#db
-      .selectFrom('projection_tasks')
-      .select(['task', 'agent', 'instance'])
-      .where('log', '=', this.#store.log)
-      .where('task', 'in', [...unknown])
-      .execute()
-    for (const task of found) this.#keep(task)
-  }
-
-  #keep({ task, agent, instance }: Pick<TaskRow, 'task' | 'agent' | 'instance'>): void {
-    if (this.#owners.has(task)) return
-    // A batch has fewer entries than there is room, so those it needs are never the oldest.
-    if (this.#owners.size >= MAX_TASKS) this.#owners.delete(this.#owners.keys().next().value as string)
-    this.#owners.set(task, { agent, instance })
   }
 }

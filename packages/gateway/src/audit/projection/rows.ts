@@ -56,8 +56,14 @@ export function rowOf(log: number, seq: number, leaf: string, entry: LogEntry): 
     bytes: count(data.bytes),
     ms: count(data.ms),
     leaf,
-    body_key: text(object(body).key),
+    body_key: text(keysOf(body)),
   }
+}
+
+/** Most bodies have one key; those about several subjects have one of each. */
+function keysOf(body: unknown): string {
+  const { keys } = object(body)
+  return Array.isArray(keys) ? keys.filter((key) => typeof key === 'string').join(' ') : ''
 }
 
 function outcomeOf(type: string, data: JsonObject): string | null {

@@ -45,7 +45,7 @@ export interface EntryRow {
   readonly ms: number | null
   /** RFC 6962 leaf hash, standard base64. */
   readonly leaf: string
-  /** Id of the key that seals the content beside the entry. */
+  /** Ids of the keys that seal the content beside the entry, with a space between them. */
   readonly body_key: string | null
 }
 

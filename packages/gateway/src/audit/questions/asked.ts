@@ -23,6 +23,8 @@ export type Place = Pick<EntryRow, 'ts' | 'seq' | 'log'>
 export interface Coverage {
   /** Name of the log. */
   readonly log: string
+  /** The first entry, where it is not that of the log. */
+  readonly from?: number
   /** Entries: those below this index. */
   readonly size: number
 }

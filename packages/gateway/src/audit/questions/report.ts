@@ -2,7 +2,7 @@ import type { Expression, SqlBool } from 'kysely'
 import { sql } from 'kysely'
 import type { Coverage, Found, Span, Tables } from './asked.ts'
 import { found, Logs } from './asked.ts'
-import type { ReadEntry, TaskWords } from './task-words.ts'
+import type { TaskWords, Words } from './task-words.ts'
 import { wordsOf } from './task-words.ts'
 
 /** Rows that one list of the report shows; what is beyond is counted. */
@@ -45,7 +45,7 @@ const TYPES = {
 } as const
 
 /** @param span rounded outwards to whole hours, which is what the sums are kept by */
-export async function reportFacts(db: Tables, span: Required<Span>, read: ReadEntry): Promise<ReportFacts> {
+export async function reportFacts(db: Tables, span: Required<Span>, tell: Words): Promise<ReportFacts> {
   const logs = await Logs.of(db)
   const since = Math.floor((span.since ?? 0) / HOUR_MS) * HOUR_MS
   const until = Math.ceil((span.until ?? 0) / HOUR_MS) * HOUR_MS
@@ -119,7 +119,7 @@ export async function reportFacts(db: Tables, span: Required<Span>, read: ReadEn
   const words = await wordsOf(
     db,
     tasks.newest.flatMap(({ task }) => task ?? []),
-    read,
+    tell,
   )
   return {
     from: new Date(since).toISOString(),
@@ -138,4 +138,19 @@ export async function reportFacts(db: Tables, span: Required<Span>, read: ReadEn
     operators: await list(sql<SqlBool>`e.operator is not null`),
     questions: await ofTypes(TYPES.questions),
   }
+}
+
+/** What a report is printed from. */
+export interface Report extends ReportFacts {
+  /** ISO 8601, UTC. */
+  readonly generated_at: string
+  readonly log: {
+    readonly origin: string
+    readonly size: number
+    readonly vkey: string
+    /** A signed note. */
+    readonly checkpoint: string
+  }
+  /** The agents of now, by id. */
+  readonly names: Readonly<Record<string, { name: string; sponsor: string; status: string }>>
 }

@@ -13,13 +13,19 @@ export interface TaskWords {
 /** Entry `index` of the log of this name; undefined where that log cannot be read from here. */
 export type ReadEntry = (log: string, index: number) => Promise<LogEntry | undefined>
 
+export interface Words {
+  readonly read: ReadEntry
+  /** The purpose of a task that its entry does not tell, because an agent wrote it: it is sealed there. Undefined when it is unknown. */
+  purpose?(task: string): Promise<string | undefined>
+}
+
 const MAX_DEPTH = 16
 
 /** Purpose and person of tasks; a task that was handed on has the person of the one above. */
 export async function wordsOf(
   db: Tables,
   tasks: readonly string[],
-  read: ReadEntry,
+  { read, purpose: purposeOf }: Words,
 ): Promise<Map<string, TaskWords>> {
   const logs = await Logs.of(db)
   const known = new Map<string, { words: TaskWords; parent: string | null }>()
@@ -28,9 +34,10 @@ export async function wordsOf(
     const rows = await db.selectFrom('projection_tasks').selectAll().where('task', 'in', wanted).execute()
     for (const { task, parent, log, seq } of rows) {
       const data = (await read(logs.nameOf(log), seq))?.data
-      const { purpose, on_behalf_of: person } = isObject(data) ? data : {}
+      const { purpose: said, on_behalf_of: person } = isObject(data) ? data : {}
+      const purpose = typeof said === 'string' ? said : tasks.includes(task) ? await purposeOf?.(task) : ''
       const words = {
-        ...(typeof purpose === 'string' ? { purpose } : {}),
+        ...(purpose ? { purpose } : {}),
         ...(typeof person === 'string' ? { person } : {}),
       }
       known.set(task, { words, parent })

@@ -2,7 +2,7 @@ import type { EntryRow } from '../projection/tables.ts'
 import type { Found, Page, Paging, Place, Span, Tables } from './asked.ts'
 import { cursorOf, Logs, pageOf } from './asked.ts'
 import { newestFirst, rowsOfCalls, withOutcomes } from './entries.ts'
-import type { ReadEntry, TaskWords } from './task-words.ts'
+import type { TaskWords, Words } from './task-words.ts'
 import { wordsOf } from './task-words.ts'
 
 export type Saw = Found & TaskWords
@@ -15,7 +15,7 @@ export async function whoSaw(
   db: Tables,
   asked: Span & { readonly subject: string },
   paging: Paging,
-  read: ReadEntry,
+  tell: Words,
 ): Promise<Page<Saw>> {
   const logs = await Logs.of(db)
   const places = await newestFirst(
@@ -31,7 +31,7 @@ export async function whoSaw(
   const words = await wordsOf(
     db,
     shown.flatMap(({ task }) => task ?? []),
-    read,
+    tell,
   )
   return pageOf(places, paging.count, logs, () =>
     shown.map((row) => ({ ...row, ...(row.task === undefined ? {} : words.get(row.task)) })),

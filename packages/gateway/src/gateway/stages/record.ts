@@ -112,10 +112,22 @@ export function keptOf(
   return { ...(about.length === 0 ? {} : { about }), ...(content === undefined ? {} : { content }) }
 }
 
-/** Where the values came from; nothing for actions that flow does not look at. */
+/** Where the values came from, and what policies were told of the task; nothing for actions that flow does not look at. */
 export function flowOf({ flow }: Partial<Pick<Facts, 'flow'>>) {
-  const evidence = flow && flowEvidence(flow)
-  return evidence && Object.keys(evidence).length > 0 ? { flow: evidence } : {}
+  if (!flow) return {}
+  const evidence = flowEvidence(flow)
+  const { hasRequest, holdsUntrusted, holdsConfidential, isHostile } = flow.state
+  const marks = {
+    request: hasRequest,
+    untrusted: holdsUntrusted,
+    confidential: holdsConfidential,
+    hostile: isHostile,
+  }
+  const has = Object.entries(marks).flatMap(([name, is]) => (is ? [name] : []))
+  return {
+    ...(Object.keys(evidence).length > 0 ? { flow: evidence } : {}),
+    flow_state: { effect: flow.effect, has },
+  }
 }
 
 /** Who did it, and how weakly it was proved where nothing was signed for the request. */

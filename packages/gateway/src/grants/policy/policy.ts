@@ -6,7 +6,7 @@ import { reason } from '../../model/reasons.ts'
 import type { ParsedPolicy, PolicyFile } from './parse.ts'
 import { actionsOf, PoliciesInvalid, parsePolicies } from './parse.ts'
 import type { Reads } from './reads.ts'
-import { joinReads, readsOf } from './reads.ts'
+import { joinReads, readsFlow, readsOf } from './reads.ts'
 import type { PolicyRequest } from './request.ts'
 import { cedarAction, cedarInput, cedarRequest, Unrepresentable } from './request.ts'
 import type { InputType, PolicyTool } from './schema.ts'
@@ -28,6 +28,7 @@ interface Slice {
   readonly slot: string
   readonly policies: readonly ParsedPolicy[]
   readonly reads: Reads
+  readonly readsFlow: boolean
   readonly types: ReadonlyMap<string, InputType>
 }
 
@@ -97,6 +98,18 @@ export class PolicyEngine {
     const couldPermit =
       decision.verdict.kind === 'deny' && determining.length === 0 ? slice.policies.filter(isPermit) : []
     return { decision, determining, couldPermit }
+  }
+
+  /** What has to be known of a call beside who, where and what for; undefined when no policy could speak of such an action. */
+  needs(action: PolicyRequest['action']): { readonly inputs: boolean; readonly flow: boolean } | undefined {
+    const slice = this.#slices.get(cedarAction(action))
+    if (!slice) return undefined
+    // The name of a model stands in the entry itself.
+    const isReadable = action.kind !== 'model' && (slice.types.size > 0 || action.kind === 'resource')
+    return {
+      inputs: isReadable && (slice.reads === 'all' || slice.reads.size > 0),
+      flow: slice.readsFlow,
+    }
   }
 
   dispose(): void {
@@ -180,6 +193,7 @@ function slice(
     policies,
     types,
     reads: joinReads(policies.map((policy) => readsOf(policy.json))),
+    readsFlow: policies.some((policy) => readsFlow(policy.json)),
   }
 }
 

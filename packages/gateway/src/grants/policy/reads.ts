@@ -21,6 +21,18 @@ export function readsOf(policy: PolicyJson): Reads {
   return all ? 'all' : inputs
 }
 
+/** Whether a policy looks at what flow control knows. Errs on the side of yes. */
+export function readsFlow(policy: PolicyJson): boolean {
+  const walk = (node: unknown): boolean => {
+    if (typeof node !== 'object' || node === null) return false
+    if (Array.isArray(node)) return node.some(walk)
+    const access = attributeOf(node)
+    if (access && isContext(access.left)) return access.attr === 'flow'
+    return isContext(node) || Object.values(node).some(walk)
+  }
+  return walk(policy.conditions)
+}
+
 export function joinReads(reads: readonly Reads[]): Reads {
   const joined = new Set<string>()
   for (const read of reads) {

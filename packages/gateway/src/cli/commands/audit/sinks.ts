@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { contextOf, show, table } from '../context.ts'
+import { contextOf, show, table } from '../../context.ts'
 
 interface SinkView {
   readonly name: string
