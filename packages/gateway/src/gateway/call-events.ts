@@ -33,11 +33,12 @@ export function deniedEvent(
   stage: string | undefined,
   keepsArguments: boolean,
 ): LogEvent {
-  const { principal, task, grant, action } = exchange.facts
+  const { principal, task, tokenTask, grant, action } = exchange.facts
   return {
     type: 'call.denied',
     actor: principal ? actorOf(principal) : { kind: 'gateway' },
-    ...(task ? { task: task.id } : {}),
+    // A lock stops a call before its task is looked at; the token says which it is.
+    ...(task ? { task: task.id } : tokenTask === undefined ? {} : { task: tokenTask }),
     ...(grant ? { grant: grant.id } : {}),
     trace: exchange.trace.logged,
     ...(task && action ? keptOf(task, action, keepsArguments) : {}),

@@ -135,7 +135,9 @@ export async function reportFacts(db: Tables, span: Required<Span>, tell: Words)
     budgets,
     approvals: await ofTypes(TYPES.approvals),
     locks: await ofTypes(TYPES.locks),
-    operators: await list(sql<SqlBool>`e.operator is not null`),
+    operators: await list(
+      sql<SqlBool>`e.operator is not null and e.type not in (${sql.join(TYPES.questions)})`,
+    ),
     questions: await ofTypes(TYPES.questions),
   }
 }
