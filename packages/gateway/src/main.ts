@@ -336,6 +336,7 @@ export async function startGateway(loaded: Loaded, logger: Logger): Promise<Gate
       config: { path: now.path, digest: now.digest },
       sinks: keeping.sinks(),
       log: { origin: log.origin, size: log.size, vkey: log.vkey, level: await keeping.level() },
+      projection: keeping.projection.state,
       open: { tasks: (await tasks.list({ open: true })).length, calls: plane.inFlight.size + fleet.calls },
       locks: locks.view.list().length,
       reviews: (await agents.needingReview()).map(({ name }) => name),

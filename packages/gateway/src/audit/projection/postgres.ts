@@ -2,10 +2,17 @@ import pg from 'pg'
 import { unavailable } from '../../store/postgres-url.ts'
 import { ensurePartition, monthOf, monthsFor, PARTITIONED } from './partitions.ts'
 import type { Batch } from './rows.ts'
-import { hoursOf, restOf } from './rows.ts'
+import { agentDaysOf, hoursOf, restOf } from './rows.ts'
 import type { ProjectionStore } from './store.ts'
 import { ProjectionGap } from './store.ts'
-import { ENTRY_COLUMNS, HOUR_COLUMNS, SUBJECT_COLUMNS, TABLES_VERSION, TASK_COLUMNS } from './tables.ts'
+import {
+  AGENT_DAY_COLUMNS,
+  ENTRY_COLUMNS,
+  HOUR_COLUMNS,
+  SUBJECT_COLUMNS,
+  TABLES_VERSION,
+  TASK_COLUMNS,
+} from './tables.ts'
 
 const INT8 = 20
 const STATEMENT_MS = 60_000
@@ -33,7 +40,8 @@ const TABLES = `
   create table projection_tasks (${columns(TASK_COLUMNS)}, primary key (task, log));
   create index projection_tasks_by_parent on projection_tasks (parent) where parent is not null;
   create table projection_hours (${columns(HOUR_COLUMNS)},
-    primary key (hour, log, type, agent, server, name, outcome, code));
+    primary key (hour, log, type, server, name, outcome, code));
+  create table projection_agent_days (${columns(AGENT_DAY_COLUMNS)}, primary key (day, log, agent, type, code));
   create index projection_by_block on projection_entries using brin (ts) with (pages_per_range = 32);
   create index projection_by_seq on projection_entries (log, seq);
   create index projection_by_type on projection_entries (type, ts);
@@ -41,9 +49,12 @@ const TABLES = `
   create index projection_by_task on projection_entries (task, ts) where task is not null;
   create index projection_by_call on projection_entries (call) where call is not null;
   create index projection_by_trace on projection_entries (trace) where trace is not null;
+  create index projection_by_operator on projection_entries (ts) where operator is not null;
   create index projection_denied on projection_entries (ts) where outcome = 'denied';
 `
-const NAMES = ['version', 'logs', 'entries', 'subjects', 'tasks', 'hours'].map((name) => `projection_${name}`)
+const NAMES = ['version', 'logs', 'entries', 'subjects', 'tasks', 'hours', 'agent_days'].map(
+  (name) => `projection_${name}`,
+)
 
 /**
  * The tables on a server that several gateways share, each with the rows of its own log, cut into months.
@@ -147,9 +158,18 @@ class PostgresProjection implements ProjectionStore {
         'projection_hours',
         HOUR_COLUMNS,
         hoursOf(entries),
-        `on conflict (hour, log, type, agent, server, name, outcome, code) do update set
+        `on conflict (hour, log, type, server, name, outcome, code) do update set
           entries = projection_hours.entries + excluded.entries,
           bytes = projection_hours.bytes + excluded.bytes, ms = projection_hours.ms + excluded.ms`,
+      )
+      await insert(
+        client,
+        'projection_agent_days',
+        AGENT_DAY_COLUMNS,
+        agentDaysOf(entries),
+        `on conflict (day, log, agent, type, code) do update set
+          entries = projection_agent_days.entries + excluded.entries,
+          bytes = projection_agent_days.bytes + excluded.bytes`,
       )
       await client.query('update projection_logs set projected = greatest(projected, $2) where id = $1', [
         this.log,
@@ -171,7 +191,7 @@ class PostgresProjection implements ProjectionStore {
     await transaction(this.#d.writing, async (client) => {
       // A table of years takes longer than any other statement may.
       await client.query('set local statement_timeout = 0')
-      for (const table of ['entries', 'subjects', 'tasks', 'hours']) {
+      for (const table of ['entries', 'subjects', 'tasks', 'hours', 'agent_days']) {
         await client.query(`delete from projection_${table} where log = $1`, [this.log])
       }
       await client.query('update projection_logs set projected = 0 where id = $1', [this.log])

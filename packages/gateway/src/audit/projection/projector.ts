@@ -7,7 +7,7 @@ import { ProjectionGap } from './store.ts'
 import type { ProjectionTables } from './tables.ts'
 
 /** Entries of one transaction: whole bundles of the log, few enough that a question never waits long behind them. */
-const BATCH = 512
+const BATCH = 2048
 
 export interface Progress {
   /** Entries in the tables. */

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../model/json.ts'
 import { isObject } from '../../model/json.ts'
 import type { LogEntry } from '../entry.ts'
-import type { EntryRow, HourRow, SubjectRow, TaskRow } from './tables.ts'
+import type { AgentDayRow, EntryRow, HourRow, SubjectRow, TaskRow } from './tables.ts'
 
 /** Rows of consecutive entries. */
 export interface Batch {
@@ -11,6 +11,7 @@ export interface Batch {
 }
 
 const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
 const MAX_TEXT = 1000
 const MAX_SUBJECTS = 1000
 
@@ -95,25 +96,52 @@ export function taskOf(row: EntryRow, entry: LogEntry): TaskRow | undefined {
 }
 
 /** Sums of the entries, by hour and by what they say. URIs of resources are left out: they are as many as the data has objects. */
-export function hoursOf(entries: readonly EntryRow[]): HourRow[] {
-  const sums = new Map<string, { -readonly [K in keyof HourRow]: HourRow[K] }>()
-  for (const row of entries) {
-    const key = {
+export const hoursOf = (entries: readonly EntryRow[]): HourRow[] =>
+  summed(
+    entries,
+    (row) => ({
       log: row.log,
       hour: Math.floor(row.ts / HOUR_MS) * HOUR_MS,
       type: row.type,
-      agent: row.agent ?? '',
       server: row.server ?? '',
       name: row.method?.startsWith('resources/') ? '' : (row.name ?? ''),
       outcome: row.outcome ?? '',
       code: row.code ?? '',
-    }
+    }),
+    { entries: () => 1, bytes: (row) => row.bytes ?? 0, ms: (row) => row.ms ?? 0 },
+  )
+
+/** Sums of the entries about an agent, by day. */
+export const agentDaysOf = (entries: readonly EntryRow[]): AgentDayRow[] =>
+  summed(
+    entries.filter(({ agent }) => agent !== null),
+    (row) => ({
+      log: row.log,
+      day: Math.floor(row.ts / DAY_MS) * DAY_MS,
+      agent: row.agent ?? '',
+      type: row.type,
+      code: row.code ?? '',
+    }),
+    { entries: () => 1, bytes: (row) => row.bytes ?? 0 },
+  )
+
+function summed<Key extends object, Sum extends string>(
+  entries: readonly EntryRow[],
+  keyOf: (row: EntryRow) => Key,
+  amounts: Readonly<Record<Sum, (row: EntryRow) => number>>,
+): (Key & Record<Sum, number>)[] {
+  const sums = new Map<string, Key & Record<Sum, number>>()
+  const names = Object.keys(amounts) as Sum[]
+  for (const row of entries) {
+    const key = keyOf(row)
     const id = JSON.stringify(Object.values(key))
-    const sum = sums.get(id) ?? { ...key, entries: 0, bytes: 0, ms: 0 }
-    sum.entries++
-    sum.bytes += row.bytes ?? 0
-    sum.ms += row.ms ?? 0
-    sums.set(id, sum)
+    let sum = sums.get(id)
+    if (!sum) {
+      sum = { ...key, ...Object.fromEntries(names.map((name) => [name, 0])) } as Key & Record<Sum, number>
+      sums.set(id, sum)
+    }
+    const totals: Record<Sum, number> = sum
+    for (const name of names) totals[name] += amounts[name](row)
   }
   return [...sums.values()]
 }

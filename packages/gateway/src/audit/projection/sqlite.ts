@@ -1,10 +1,17 @@
 import { closeSync, openSync, rmSync } from 'node:fs'
 import SqliteDatabase from 'better-sqlite3'
 import type { Batch } from './rows.ts'
-import { hoursOf, restOf } from './rows.ts'
+import { agentDaysOf, hoursOf, restOf } from './rows.ts'
 import type { Parameter, ProjectionStore, Row } from './store.ts'
 import { ProjectionGap } from './store.ts'
-import { ENTRY_COLUMNS, HOUR_COLUMNS, SUBJECT_COLUMNS, TABLES_VERSION, TASK_COLUMNS } from './tables.ts'
+import {
+  AGENT_DAY_COLUMNS,
+  ENTRY_COLUMNS,
+  HOUR_COLUMNS,
+  SUBJECT_COLUMNS,
+  TABLES_VERSION,
+  TASK_COLUMNS,
+} from './tables.ts'
 
 const LOG = 1
 
@@ -25,7 +32,9 @@ const TABLES = `
   create table projection_subjects (${columns(SUBJECT_COLUMNS)}, primary key (subject, ts, seq)) strict, without rowid;
   create table projection_tasks (${columns(TASK_COLUMNS)}, primary key (task)) strict, without rowid;
   create table projection_hours (${columns(HOUR_COLUMNS)},
-    primary key (hour, type, agent, server, name, outcome, code)) strict, without rowid;
+    primary key (hour, type, server, name, outcome, code)) strict, without rowid;
+  create table projection_agent_days (${columns(AGENT_DAY_COLUMNS)},
+    primary key (day, agent, type, code)) strict, without rowid;
 `
 
 /** Made when everything is in: a long load is several times faster without them. */
@@ -37,6 +46,7 @@ const INDEXES = `
   create index if not exists projection_by_call on projection_entries (call) where call is not null;
   create index if not exists projection_by_trace on projection_entries (trace) where trace is not null;
   create index if not exists projection_denied on projection_entries (ts) where outcome = 'denied';
+  create index if not exists projection_by_operator on projection_entries (ts) where operator is not null;
   create index if not exists projection_tasks_by_parent on projection_tasks (parent) where parent is not null;
 `
 
@@ -96,6 +106,8 @@ function connect(path: string, origin: string): SqliteDatabase.Database {
     db.pragma('journal_mode = wal')
     db.pragma('synchronous = normal')
     db.pragma(`cache_size = ${CACHE_PAGES}`)
+    // A long load writes the same pages again and again; each check point writes them once more, and waits for the disk.
+    db.pragma(`wal_autocheckpoint = ${CACHE_PAGES / 2}`)
     db.pragma('trusted_schema = off')
     if (db.pragma('user_version', { simple: true }) === 0) {
       db.transaction(() => {
@@ -138,6 +150,11 @@ function statements(db: SqliteDatabase.Database) {
     HOUR_COLUMNS,
     'on conflict do update set entries = entries + excluded.entries, bytes = bytes + excluded.bytes, ms = ms + excluded.ms',
   )
+  const agentDay = insert(
+    'projection_agent_days',
+    AGENT_DAY_COLUMNS,
+    'on conflict do update set entries = entries + excluded.entries, bytes = bytes + excluded.bytes',
+  )
   const projected = db.prepare('select projected from projection_logs where id = ?').pluck()
   const advance = db.prepare('update projection_logs set projected = ? where id = ?')
   const add = db.transaction((from: number, batch: Batch) => {
@@ -148,6 +165,7 @@ function statements(db: SqliteDatabase.Database) {
     for (const row of subjects) subject.run(row)
     for (const row of tasks) task.run(row)
     for (const row of hoursOf(entries)) hour.run(row)
+    for (const row of agentDaysOf(entries)) agentDay.run(row)
     advance.run(Math.max(done, from + batch.entries.length), LOG)
   })
   return { add: add.immediate }

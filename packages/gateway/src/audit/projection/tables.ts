@@ -8,6 +8,7 @@ export interface ProjectionTables {
   readonly projection_subjects: SubjectRow
   readonly projection_tasks: TaskRow
   readonly projection_hours: HourRow
+  readonly projection_agent_days: AgentDayRow
 }
 
 export interface LogRow {
@@ -72,7 +73,6 @@ export interface HourRow {
   readonly log: number
   readonly hour: number
   readonly type: string
-  readonly agent: string
   readonly server: string
   readonly name: string
   readonly outcome: string
@@ -80,6 +80,17 @@ export interface HourRow {
   readonly entries: number
   readonly bytes: number
   readonly ms: number
+}
+
+/** Sums of a day (UTC) of one agent; apart from those of hours, because together there would be nearly as many rows as entries. */
+export interface AgentDayRow {
+  readonly log: number
+  readonly day: number
+  readonly agent: string
+  readonly type: string
+  readonly code: string
+  readonly entries: number
+  readonly bytes: number
 }
 
 type Column<Row> = readonly [name: keyof Row & string, type: 'number' | 'text', nullable?: 'null']
@@ -130,7 +141,6 @@ export const HOUR_COLUMNS: readonly Column<HourRow>[] = [
   ['log', 'number'],
   ['hour', 'number'],
   ['type', 'text'],
-  ['agent', 'text'],
   ['server', 'text'],
   ['name', 'text'],
   ['outcome', 'text'],
@@ -138,6 +148,16 @@ export const HOUR_COLUMNS: readonly Column<HourRow>[] = [
   ['entries', 'number'],
   ['bytes', 'number'],
   ['ms', 'number'],
+]
+
+export const AGENT_DAY_COLUMNS: readonly Column<AgentDayRow>[] = [
+  ['log', 'number'],
+  ['day', 'number'],
+  ['agent', 'text'],
+  ['type', 'text'],
+  ['code', 'text'],
+  ['entries', 'number'],
+  ['bytes', 'number'],
 ]
 
 /** Raised when a column is added or changes its meaning: tables of another version are made anew from the log. */

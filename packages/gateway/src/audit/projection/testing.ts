@@ -64,7 +64,8 @@ export async function everything(store: ProjectionStore): Promise<object> {
     projection_entries: 'seq',
     projection_subjects: 'subject, seq',
     projection_tasks: 'task',
-    projection_hours: 'hour, type, agent, server, name, outcome, code',
+    projection_hours: 'hour, type, server, name, outcome, code',
+    projection_agent_days: 'day, agent, type, code',
   } as const
   const found: Record<string, unknown> = {}
   for (const [table, order] of Object.entries(tables)) {

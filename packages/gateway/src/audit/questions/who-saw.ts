@@ -71,7 +71,7 @@ async function withoutTwins(
 ): Promise<readonly EntryRow[]> {
   const outcomes = rows.flatMap(({ type, call }) => (type === 'call.outcome' && call !== null ? [call] : []))
   if (outcomes.length === 0) return rows
-  const intents = await rowsOfCalls(db, outcomes, ['call.intent'])
+  const intents = await rowsOfCalls(db, outcomes, 'call.intent')
   const byPlace = new Map(intents.map((row) => [`${row.log} ${row.call}`, row]))
   const about = await db
     .selectFrom('projection_subjects')

@@ -16,8 +16,8 @@ export function reportCommand(): Command {
     .description(
       'Write a report of a time as one HTML page without scripts, fit for printing: identities, tasks, calls, denials, approvals, locks, changes, proofs.',
     )
-    .option('--from <time>', 'from the hour of this time on; 30 days ago when left out')
-    .option('--to <time>', 'up to the end of the hour of this time')
+    .option('--from <time>', 'from this day on; 30 days ago when left out')
+    .option('--to <time>', 'up to the end of this day')
     .requiredOption('--out <file>', 'where to')
     .action(async ({ from, to, out }: Options, self: Command) => {
       const context = contextOf(self)
