@@ -2,6 +2,11 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { LogEntry } from '../entry.ts'
+import { decisions } from '../questions/decisions.ts'
+import { did } from '../questions/did.ts'
+import { reportFacts } from '../questions/report.ts'
+import { timeline } from '../questions/timeline.ts'
+import { whoSaw } from '../questions/who-saw.ts'
 import { questionsOver } from './over.ts'
 import { Projector } from './projector.ts'
 import { hoursOf, rowOf } from './rows.ts'
@@ -196,5 +201,50 @@ export function projectionContract(name: string, fresh: () => Promise<TestPlace>
         { agent: 'agt_bot', instance: 'ins_bot' },
       ])
     })
+
+    test('questions find what the log says: by agent, by subject, by task, by decision', async () => {
+      const store = await open('asked')
+      const log = new FakeLog().push(...visit('tsk_1', 'sbj_a'), ...visit('tsk_2', 'sbj_b'))
+      await new Projector(store, log.folder).run()
+      const db = questionsOver(store.dialect, (text, parameters) => store.query(text, parameters))
+      const read = async (_log: string, index: number) => log.entriesOf[index]?.entry
+      const indexes = (rows: readonly { index: number; log: string }[] | undefined) =>
+        rows?.filter((row) => row.log === 'asked').map(({ index }) => index)
+      const page = { count: 100 }
+      assert.deepEqual(
+        indexes((await did(db, { agent: 'agt_bot' }, page)).rows),
+        [11, 10, 9, 7, 6, 5, 4, 3, 1, 0],
+      )
+      assert.deepEqual(indexes((await did(db, { agent: 'agt_bot', denied: true }, page)).rows), [9, 3])
+      const [saw] = (await whoSaw(db, { subject: 'sbj_b' }, { count: 1 }, { read })).rows
+      assert.deepEqual([saw?.index, saw?.person, saw?.purpose], [9, 'alice', 'visit'])
+      const [, seen] = (await whoSaw(db, { subject: 'sbj_b' }, page, { read })).rows
+      assert.deepEqual([seen?.index, seen?.outcome, seen?.outcome_index, seen?.ms], [7, 'ok', 8, 12])
+      const told = await timeline(db, 'tsk_2', page, read)
+      assert.deepEqual(indexes(told?.rows), [6, 7, 8, 9, 10, 11])
+      assert.deepEqual(indexes((await decisions(db, {}, page)).rows), [9, 7, 3, 1])
+      const facts = await reportFacts(db, { since: AT, until: AT + 1 }, { read })
+      assert.deepEqual(
+        facts.agents.filter(({ agent }) => agent === 'agt_bot'),
+        [{ agent: 'agt_bot', calls: 2, denied: 2, bytes: 80 }],
+      )
+      assert.deepEqual(facts.denials, [{ code: 'POLICY_FORBIDDEN', server: 'ehr', entries: 2 }])
+      assert.deepEqual(indexes(facts.tasks.newest), [6, 0])
+    })
   })
+}
+
+/** A task with a call that went through and one that policy refused. */
+const visit = (task: string, subject: string): Partial<LogEntry>[] => {
+  const actor = { kind: 'agent', agent: 'agt_bot', instance: 'ins_bot' } as const
+  const about = { ts: AT, actor, task, subjects: [subject] } as const
+  const call = { call: `cal_${task}`, server: 'ehr', name: 'read' }
+  return [
+    { ...about, type: 'task.opened', data: { purpose: 'visit', on_behalf_of: 'alice' } },
+    { ...about, type: 'call.intent', data: call },
+    { ...about, type: 'call.outcome', data: { call: call.call, result: 'ok', bytes: 40, ms: 12 } },
+    { ...about, type: 'call.denied', data: { ...call, call: `cal_${task}_2`, code: 'POLICY_FORBIDDEN' } },
+    { ts: AT, type: 'lease.opened', task, data: { server: 'ehr' } },
+    { ts: AT, type: 'task.closed', task, data: { end: 'completed' } },
+  ]
 }
