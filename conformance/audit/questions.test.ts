@@ -254,6 +254,20 @@ test('without the arguments a policy that reads them is not guessed at', async (
   )
 })
 
+test('the searchable tables and files made of them hold neither names nor content', async () => {
+  const years = join(gateway.dir, 'years')
+  const { json, stderr } = ostiary('audit', 'export', '--parquet', years, '--since', '2020-01-01')
+  assert.ok(json, stderr)
+  const files = [
+    ...(json.exported[0].files as string[]),
+    ...['', '-wal'].map((part) => join(gateway.dataDir, `projection.db${part}`)),
+  ]
+  const bytes = files.filter((path) => existsSync(path)).map((path) => readFileSync(path))
+  assert.ok(bytes.length >= 4)
+  for (const part of bytes)
+    for (const text of ['Ada Example', 'alice@', '"dose"']) assert.ok(!part.includes(text), text)
+})
+
 test('a tool name cannot put script into the report', async () => {
   const out = join(gateway.dir, 'report.html')
   assert.equal(ostiary('audit', 'report', '--out', out).status, 0)
