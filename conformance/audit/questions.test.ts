@@ -305,10 +305,7 @@ test("an operator's search text cannot become SQL", async () => {
     await assert.rejects(
       gateway.control('POST', '/audit/who-saw', { subject: text, count: '1; drop table x' }),
     )
-    assert.deepEqual(
-      (await gateway.control<{ rows: Row[] }>('POST', '/audit/who-saw', { subject: `sbj_${text}` })).rows,
-      [],
-    )
+    await assert.rejects(gateway.control('POST', '/audit/who-saw', { subject: `sbj_${text}` }))
     await assert.rejects(gateway.control('GET', `/audit/timeline/${encodeURIComponent(text)}`))
   }
   assert.equal(rowsOf('did', 'scribe', '-n', '1000').length, before)

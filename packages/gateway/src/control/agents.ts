@@ -52,14 +52,12 @@ export function agentRoutes(deps: AgentsApiDeps): Hono<ControlEnv> {
     if (instance !== undefined && !known.some((own) => own.id === instance)) {
       refuse('INSTANCE_UNKNOWN', { instance: instance.slice(0, 60) })
     }
-    await deps.projection.current()
-    const { indexes, before } = await historyOf(
-      deps.projection.db,
-      { log: deps.log.origin, agent: agent.id, instance },
-      {
-        count: Math.min(readNumber(c.req.query('count'), 50), MAX_HISTORY),
-        before: c.req.query('before') === undefined ? undefined : readNumber(c.req.query('before'), 0),
-      },
+    const page = {
+      count: Math.min(readNumber(c.req.query('count'), 50), MAX_HISTORY),
+      before: c.req.query('before') === undefined ? undefined : readNumber(c.req.query('before'), 0),
+    }
+    const { indexes, before } = await deps.projection.ask((db) =>
+      historyOf(db, { log: deps.log.origin, agent: agent.id, instance }, page),
     )
     const entries = await Promise.all(indexes.map((index) => deps.log.read(index)))
     return c.json({

@@ -95,8 +95,7 @@ export function flowRoutes({
     // Whoever may read the log sees what it says; values of the call are for those who decide.
     const { roles, method } = c.get('session')
     const held = method === 'socket' || permitted(roles, 'approve') ? holds.find(call) : undefined
-    await projection.current()
-    const indexes = await indexesOfCall(projection.db, log.origin, call)
+    const indexes = await projection.ask((db) => indexesOfCall(db, log.origin, call))
     const entries = await Promise.all(indexes.map((index) => log.read(index)))
     if (entries.length === 0 && !held)
       throw new Refusal(reason('CALL_UNKNOWN', { call: call.replace(/[^\w]/g, '') }))

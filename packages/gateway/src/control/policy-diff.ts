@@ -41,8 +41,7 @@ export function policyDiffRoutes(deps: PolicyDiffApiDeps): Hono<ControlEnv> {
   const app = new Hono<ControlEnv>()
   app.post('/audit/diff-policy', async (c) => {
     const { files, ...asked } = await readInput(c, Draft)
-    await projection.current()
-    const page = await decisions(projection.db, asked, pagingOf(asked))
+    const page = await projection.ask((db) => decisions(db, asked, pagingOf(asked)))
     const known = new Map((await agents.list()).map((agent) => [agent.id, agent]))
     const read = readerOf(log)
     const calls: PastCall[] = []

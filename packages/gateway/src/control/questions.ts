@@ -28,6 +28,8 @@ export interface QuestionsApiDeps {
 }
 
 const DAY_MS = 86_400_000
+/** Nothing else of what is asked for gets into the log. */
+const PSEUDONYM = /^sbj_[0-9a-z]{26}$/
 const Moment = z.iso
   .datetime({ error: 'a time is written as in 2026-11-25T13:00:00Z' })
   .transform((text) => Date.parse(text))
@@ -58,52 +60,43 @@ export function questionRoutes(deps: QuestionsApiDeps): Hono<ControlEnv> {
   app.get('/audit/did', async (c) => {
     const asked = readQuery(c, Did)
     const agent = await agents.require(asked.agent)
-    await projection.current()
-    const page = await did(
-      projection.db,
-      { ...asked, agent: agent.id, denied: asked.denied === 'true' },
-      pagingOf(asked),
-    )
+    const about = { ...asked, agent: agent.id, denied: asked.denied === 'true' }
+    const page = await projection.ask((db) => did(db, about, pagingOf(asked)))
     return c.json({ agent: { id: agent.id, name: agent.name }, ...page })
   })
 
   app.get('/audit/timeline/:task', async (c) => {
     const paging = readQuery(c, z.strictObject(PAGING))
-    await projection.current()
     const task = c.req.param('task').slice(0, 60)
-    const found = await timeline(projection.db, task, pagingOf(paging), read)
+    const found = await projection.ask((db) => timeline(db, task, pagingOf(paging), read))
     return c.json(found ?? refuse('TASK_UNKNOWN', { task: task.slice(0, 40) }))
   })
 
   /** A name comes in the body, because addresses are written down in many places. That somebody asked is recorded, by the pseudonym. */
   app.post('/audit/who-saw', async (c) => {
     const { subject: name, ...asked } = await readInput(c, WhoSaw)
-    const subject = name.startsWith('sbj_') ? name : await deps.subjects.pseudonymOf(name)
+    const subject = PSEUDONYM.test(name) ? name : await deps.subjects.pseudonymOf(name)
     if (subject === undefined) return refuse('SUBJECT_UNKNOWN')
     await log.append({ type: 'audit.queried', actor: by(c), data: { question: 'who-saw', subject } })
-    await projection.current()
-    return c.json({
-      subject,
-      ...(await whoSaw(projection.db, { ...asked, subject }, pagingOf(asked), {
-        read,
-        purpose: async (task) => (await deps.tasks.get(task))?.purpose,
-      })),
-    })
+    const words = { read, purpose: async (task: string) => (await deps.tasks.get(task))?.purpose }
+    const page = await projection.ask((db) => whoSaw(db, { ...asked, subject }, pagingOf(asked), words))
+    return c.json({ subject, ...page })
   })
 
   app.get('/audit/report', async (c) => {
     const now = clock.now()
     const { from: since = now - 30 * DAY_MS, to: until = now } = readQuery(c, Report)
-    const size = await projection.current()
-    return c.json({
+    const known = await agents.list()
+    const report = await projection.ask(async (db, size) => ({
       generated_at: new Date(now).toISOString(),
       log: { origin: log.origin, size, vkey: log.vkey, checkpoint: log.checkpoint() },
       names: Object.fromEntries(
-        (await agents.list()).map(({ id, name, sponsor, status }) => [id, { name, sponsor, status }]),
+        known.map(({ id, name, sponsor, status }) => [id, { name, sponsor, status }]),
       ),
       // Without the purposes that agents wrote: a report is passed on, and they may name somebody.
-      ...(await reportFacts(projection.db, { since, until }, { read })),
-    })
+      ...(await reportFacts(db, { since, until }, { read })),
+    }))
+    return c.json(report)
   })
 
   app.get('/audit/projection', (c) => c.json(projection.state))

@@ -222,6 +222,8 @@ export function projectionContract(name: string, fresh: () => Promise<TestPlace>
       assert.deepEqual([seen?.index, seen?.outcome, seen?.outcome_index, seen?.ms], [7, 'ok', 8, 12])
       const told = await timeline(db, 'tsk_2', page, read)
       assert.deepEqual(indexes(told?.rows), [6, 7, 8, 9, 10, 11])
+      const traced = await timeline(db, 'ab'.repeat(16), page, read)
+      assert.deepEqual(indexes(traced?.rows), [1, 7])
       assert.deepEqual(indexes((await decisions(db, {}, page)).rows), [9, 7, 3, 1])
       const facts = await reportFacts(db, { since: AT, until: AT + 1 }, { read })
       assert.deepEqual(
@@ -241,7 +243,7 @@ const visit = (task: string, subject: string): Partial<LogEntry>[] => {
   const call = { call: `cal_${task}`, server: 'ehr', name: 'read' }
   return [
     { ...about, type: 'task.opened', data: { purpose: 'visit', on_behalf_of: 'alice' } },
-    { ...about, type: 'call.intent', data: call },
+    { ...about, type: 'call.intent', trace: { id: 'ab'.repeat(16), span: '1'.repeat(16) }, data: call },
     { ...about, type: 'call.outcome', data: { call: call.call, result: 'ok', bytes: 40, ms: 12 } },
     { ...about, type: 'call.denied', data: { ...call, call: `cal_${task}_2`, code: 'POLICY_FORBIDDEN' } },
     { ts: AT, type: 'lease.opened', task, data: { server: 'ehr' } },

@@ -44,20 +44,21 @@ class Bench implements AsyncDisposable {
   }
 }
 
-const countOf = async ({ db }: Projection): Promise<number> => {
-  const row = await db
-    .selectFrom('projection_entries')
-    .select(({ fn }) => fn.countAll<number>().as('count'))
-    .executeTakeFirst()
-  return Number(row?.count)
-}
+const countOf = (projection: Projection): Promise<number> =>
+  projection.ask(async (db) => {
+    const row = await db
+      .selectFrom('projection_entries')
+      .select(({ fn }) => fn.countAll<number>().as('count'))
+      .executeTakeFirst()
+    return Number(row?.count)
+  })
 
 test('what was acknowledged is in the answer to the next question', async () => {
   await using bench = new Bench()
   const { log, projection } = await bench.open()
   for (let n = 0; n < 30; n++) {
     const { index } = await log.append(call(n))
-    assert.equal(await projection.current(), index + 1)
+    assert.equal(await projection.ask(async (_db, size) => size), index + 1)
     assert.equal(await countOf(projection), index + 1)
   }
 })
@@ -74,11 +75,25 @@ test('the owner’s event loop does not wait for the projection', async () => {
     if (!isOver) setImmediate(turn)
   }
   turn()
-  await projection.current()
-  isOver = true
   assert.equal(await countOf(projection), log.size)
+  isOver = true
   // In this thread there would be one turn for each of the eight batches.
   assert.ok(turns > 100, `${turns} turns`)
+})
+
+test('an answer that was begun before the tables were emptied is not given', async () => {
+  await using bench = new Bench()
+  const { log, projection } = await bench.open()
+  await Promise.all(Array.from({ length: 3000 }, (_, n) => log.append(call(n))))
+  assert.equal(await countOf(projection), log.size)
+  for (let n = 0; n < 5; n++) {
+    const [before, , during] = await Promise.all([
+      countOf(projection),
+      projection.rebuild(),
+      countOf(projection),
+    ])
+    assert.deepEqual([before, during], [log.size, log.size])
+  }
 })
 
 test('a file that is none of ours is begun anew, and nothing but questions notices', async () => {
@@ -86,7 +101,6 @@ test('a file that is none of ours is begun anew, and nothing but questions notic
   writeFileSync(bench.path, 'no database at all '.repeat(1000))
   const { log, projection } = await bench.open()
   await log.append(call(0))
-  await projection.current()
   assert.equal(await countOf(projection), log.size)
 })
 
@@ -106,7 +120,7 @@ test('a place that cannot be had breaks questions and not the log, and is tried 
   })
   await log.append(call(0))
   await assert.rejects(
-    projection.current(),
+    countOf(projection),
     /searchable tables cannot be used: The database at 127\.0\.0\.1:1/,
   )
   assert.equal((await log.append(call(1))).index, 2)

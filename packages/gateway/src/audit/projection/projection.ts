@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { Kysely } from 'kysely'
-import { refuse } from '../../model/refusal.ts'
+import { reason } from '../../model/reasons.ts'
+import { Refusal, refuse } from '../../model/refusal.ts'
 import type { AuditLog } from '../log.ts'
 import { questionsOver } from './over.ts'
 import type { ProjectionPlace } from './place.ts'
@@ -41,12 +42,16 @@ interface Question {
  */
 export class Projection implements AsyncDisposable {
   readonly #d: ProjectionDeps
-  readonly db: Kysely<ProjectionTables>
+  readonly #db: Kysely<ProjectionTables>
   readonly #timer: NodeJS.Timeout
   readonly #questions = new Map<number, Question>()
   #thread: Worker | undefined
   #ids = 0
   #projected = 0
+  /** Counts how often the tables were emptied: an answer that was begun before is none. */
+  #generation = 0
+  /** Rebuilds that have not emptied them yet. */
+  #rebuilding = 0
   #problem: string | undefined
   #failures = 0
   #retryAt = 0
@@ -56,7 +61,7 @@ export class Projection implements AsyncDisposable {
 
   constructor(deps: ProjectionDeps) {
     this.#d = deps
-    this.db = questionsOver(deps.place.kind, (sql, parameters) => this.#query(sql, parameters))
+    this.#db = questionsOver(deps.place.kind, (sql, parameters) => this.#query(sql, parameters))
     this.#timer = setInterval(() => this.#follow(), FOLLOW_MS)
     this.#timer.unref()
     this.#follow()
@@ -67,16 +72,25 @@ export class Projection implements AsyncDisposable {
   }
 
   /**
-   * Everything that is in the log now is in the tables, under a signed checkpoint, when this resolves.
-   * @returns the size of the log that answers cover
+   * Puts a question to tables that hold everything that is in the log now, under a signed checkpoint.
+   * @param question told the size of the log that its answer covers
    * @throws Refusal PROJECTION_BEHIND, PROJECTION_BROKEN; AuditUnavailable when no checkpoint can be written
    */
-  async current(): Promise<number> {
+  async ask<T>(question: (db: Kysely<ProjectionTables>, size: number) => Promise<T>): Promise<T> {
+    for (;;) {
+      const size = await this.#current()
+      const generation = this.#generation
+      const answer = await question(this.#db, size)
+      if (generation === this.#generation) return answer
+    }
+  }
+
+  async #current(): Promise<number> {
     const { size } = this.#d.log
     const until = Date.now() + PATIENCE_MS
     if (this.#projected < size) await this.#d.log.publish()
-    while (this.#projected < size) {
-      if (this.#problem !== undefined) refuse('PROJECTION_BROKEN', { detail: this.#problem.slice(0, 300) })
+    while (this.#projected < size || this.#rebuilding > 0) {
+      if (this.#problem !== undefined) this.#broken(this.#problem)
       if (Date.now() > until) refuse('PROJECTION_BEHIND', { projected: this.#projected, size })
       this.#follow()
       await Promise.race([this.#news.promise, new Promise((done) => setTimeout(done, 100).unref())])
@@ -84,10 +98,16 @@ export class Projection implements AsyncDisposable {
     return size
   }
 
+  #broken(detail: string): never {
+    return refuse('PROJECTION_BROKEN', { detail: detail.slice(0, 300) })
+  }
+
   /** Empties the tables and begins again. Resolves when they are empty; {@link state} shows how far it is. */
   async rebuild(): Promise<void> {
-    await this.#ask((id) => ({ do: 'rebuild', id }))
-    this.#projected = 0
+    // Nobody asks what is about to be emptied, and what was asked before is asked again.
+    this.#rebuilding++
+    this.#emptied()
+    await this.#request((id) => ({ do: 'rebuild', id })).finally(() => this.#rebuilding--)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -107,10 +127,10 @@ export class Projection implements AsyncDisposable {
   }
 
   #query(sql: string, parameters: readonly Parameter[]): Promise<readonly Row[]> {
-    return this.#ask((id) => ({ do: 'query', id, sql, parameters }))
+    return this.#request((id) => ({ do: 'query', id, sql, parameters }))
   }
 
-  #ask(message: (id: number) => ToThread): Promise<readonly Row[]> {
+  #request(message: (id: number) => ToThread): Promise<readonly Row[]> {
     const id = ++this.#ids
     const { promise, resolve, reject } = Promise.withResolvers<readonly Row[]>()
     this.#questions.set(id, { resolve, reject })
@@ -158,20 +178,26 @@ export class Projection implements AsyncDisposable {
       this.#news = Promise.withResolvers<void>()
       return
     }
+    if ('cleared' in message) return this.#emptied()
     const question = this.#questions.get(message.id)
     this.#questions.delete(message.id)
     if ('rows' in message) question?.resolve(message.rows)
-    else question?.reject(new Error(`the searchable tables: ${message.error}`))
+    else question?.reject(new Refusal(reason('PROJECTION_BROKEN', { detail: message.error.slice(0, 300) })))
   }
 
   /** Nobody will answer what was asked. */
   #ended(why: string): void {
     for (const question of this.#questions.values()) {
-      question.reject(new Error(`the searchable tables: ${why}`))
+      question.reject(new Refusal(reason('PROJECTION_BROKEN', { detail: why.slice(0, 300) })))
     }
     this.#questions.clear()
     this.#news.resolve()
     this.#news = Promise.withResolvers<void>()
+  }
+
+  #emptied(): void {
+    this.#generation++
+    this.#projected = 0
   }
 
   #tellProblem(problem: string | undefined): void {

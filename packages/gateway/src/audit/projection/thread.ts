@@ -27,6 +27,8 @@ export type ToThread =
 
 export type FromThread =
   | { readonly progress: Progress }
+  /** The tables are empty. */
+  | { readonly cleared: true }
   | { readonly id: number; readonly rows: readonly Row[] }
   | { readonly id: number; readonly error: string }
 
@@ -55,10 +57,15 @@ const follow = async () => {
     .run((each) => tell({ progress: each }))
     .catch(async (error: unknown) => {
       if (!isDamage(error)) throw error
-      await projector.clear()
+      await clear()
       return projector.run((each) => tell({ progress: each }))
     })
   tell({ progress })
+}
+
+const clear = async () => {
+  await projector.clear()
+  tell({ cleared: true })
 }
 
 /** The file is not what SQLite left. */
@@ -72,15 +79,19 @@ port.on('message', (message: ToThread) => {
       isWaiting = true
       return inTurn(follow)
     case 'rebuild':
-      return inTurn(async () => {
-        await projector.clear()
+      inTurn(async () => {
+        await clear()
         tell({ id: message.id, rows: [] })
-        await follow()
       })
+      return inTurn(follow)
     case 'query':
       return void store.query(message.sql, message.parameters).then(
         (rows) => tell({ id: message.id, rows }),
-        (error: Error) => tell({ id: message.id, error: error.message }),
+        (error: Error) => {
+          tell({ id: message.id, error: error.message })
+          // Found by a question before it was found by a write.
+          if (isDamage(error)) inTurn(clear)
+        },
       )
     case 'close':
       return void working

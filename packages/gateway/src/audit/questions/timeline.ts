@@ -17,23 +17,32 @@ const MAX_TASKS = 1000
 const LOCKS = ['lock.set', 'lock.lifted', 'lock.lift_proposed']
 const MAX_LOCKS = 500
 
-/** Everything about a task and the tasks it handed on, in order, with the locks that concerned them. Undefined when no log knows it. */
+/** W3C trace id. */
+const TRACE = /^[0-9a-f]{32}$/
+
+/**
+ * Everything about a task and the tasks it handed on, in order, with the locks that concerned them; or everything of one trace.
+ * @param of a task, or the id of a trace
+ * @returns undefined when no log knows it
+ */
 export async function timeline(
   db: Tables,
-  task: string,
+  of: string,
   paging: Paging,
   read: ReadEntry,
 ): Promise<Timeline | undefined> {
   const logs = await Logs.of(db)
-  const tasks = await treeOf(db, task)
-  const ids = tasks.length === 0 ? [task] : tasks.map((one) => one.task)
+  const isTrace = TRACE.test(of)
+  const tasks = isTrace ? [] : await treeOf(db, of)
+  const ids = tasks.length === 0 ? [of] : tasks.map((one) => one.task)
+  const entries = db.selectFrom('projection_entries as e').selectAll('e')
   const rows = await oldestFirst(
-    db.selectFrom('projection_entries as e').selectAll('e').where('e.task', 'in', ids),
+    isTrace ? entries.where('e.trace', '=', of) : entries.where('e.task', 'in', ids),
     paging,
   ).execute()
   if (rows.length === 0 && paging.after === undefined) return undefined
   const kept = rows.slice(0, paging.count)
-  const locks = await locksBetween(db, kept, paging.after)
+  const locks = isTrace ? [] : await locksBetween(db, kept, paging.after)
   const steps: Step[] = []
   const concerning = new Set<string>()
   for (const row of [...kept, ...locks].sort(inOrder)) {

@@ -11,7 +11,7 @@ export function timelineCommand(): Command {
     .description(
       'Everything about a task and the tasks it handed on, in order: calls, denials, locks, leases, endorsements, delegations.',
     )
-    .argument('<task>', 'tsk_…')
+    .argument('<task>', 'tsk_…, or a trace id (32 hex digits) as OpenTelemetry shows it')
   return withParquet(withPages(command)).action(
     async (task: string, options: PageOptions & { readonly fromParquet?: string }, self: Command) => {
       const context = contextOf(self)
@@ -22,7 +22,7 @@ export function timelineCommand(): Command {
               .control()
               .call<Timeline>('GET', `/audit/timeline/${encodeURIComponent(task)}?${queryOf(paging)}`)
           : await askParquet(context, options.fromParquet, (ask) => ask.timeline(task, paging))
-      if (!found) throw new CommandFailed(`No entry is about the task ${task}.`)
+      if (!found) throw new CommandFailed(`No entry is about ${task}.`)
       show(
         context,
         'AuditTimeline',
