@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -155,4 +155,11 @@ test('a question put to files reads no other file and changes none', async () =>
 test('a folder without such files is named', async () => {
   await assert.rejects(openParquet(join(dir, 'log')), NoParquet)
   await assert.rejects(openParquet(join(dir, 'nowhere')), /ostiary audit export/)
+})
+
+test('the command that installs DuckDB names the version that is tested', async () => {
+  const { peerDependencies } = JSON.parse(await readFile('packages/gateway/package.json', 'utf8'))
+  const command = `npm install @duckdb/node-api@${peerDependencies['@duckdb/node-api']}`
+  for (const path of ['docs/how-to/answer-who-saw-what.md', 'packages/gateway/src/audit/parquet/duckdb.ts'])
+    assert.ok((await readFile(path, 'utf8')).includes(command), path)
 })
