@@ -281,7 +281,8 @@ test('a tool name cannot put script into the report', async () => {
     'TOOL_UNKNOWN',
     'lock.set',
     'Prepare a visit',
-    'Public key'.toLowerCase(),
+    'public key',
+    'assurance level <b>local</b>',
   ])
     assert.ok(page.includes(told), told)
   assert.doesNotMatch(page, /Ada Example/)

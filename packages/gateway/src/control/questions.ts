@@ -1,5 +1,6 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
+import type { Level } from '../audit/level.ts'
 import type { AuditLog } from '../audit/log.ts'
 import type { Projection } from '../audit/projection/projection.ts'
 import type { Paging } from '../audit/questions/asked.ts'
@@ -24,6 +25,8 @@ export interface QuestionsApiDeps {
   readonly agents: Agents
   readonly clock: Clock
   readonly subjects: Subjects
+  /** How far the log can be believed. */
+  level(): Promise<Level>
   readonly tasks: Tasks
 }
 
@@ -87,9 +90,10 @@ export function questionRoutes(deps: QuestionsApiDeps): Hono<ControlEnv> {
     const now = clock.now()
     const { from: since = now - 30 * DAY_MS, to: until = now } = readQuery(c, Report)
     const known = await agents.list()
+    const level = (await deps.level()).name
     const report = await projection.ask(async (db, size) => ({
       generated_at: new Date(now).toISOString(),
-      log: { origin: log.origin, size, vkey: log.vkey, checkpoint: log.checkpoint() },
+      log: { origin: log.origin, size, vkey: log.vkey, checkpoint: log.checkpoint(), level },
       names: Object.fromEntries(
         known.map(({ id, name, sponsor, status }) => [id, { name, sponsor, status }]),
       ),

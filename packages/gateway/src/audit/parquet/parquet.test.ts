@@ -13,6 +13,7 @@ import type { Tables } from '../questions/asked.ts'
 import { did } from '../questions/did.ts'
 import { timeline } from '../questions/timeline.ts'
 import { whoSaw } from '../questions/who-saw.ts'
+import { fileSigner } from '../signers/file.ts'
 import { exportParquet, RangeTaken } from './export.ts'
 import { closedMonths } from './months.ts'
 import type { ParquetTables } from './tables.ts'
@@ -58,7 +59,11 @@ before(async () => {
   dir = await mkdtemp(join(tmpdir(), 'ostiary-parquet-'))
   cleanup.defer(() => rm(dir, { recursive: true, force: true }))
   let now = START
-  const log = await AuditLog.open({ dir, origin: ORIGIN, clock: { now: () => now } })
+  const log = await AuditLog.open({
+    dir,
+    signer: fileSigner(join(dir, 'keys', 'log.key'), ORIGIN),
+    clock: { now: () => now },
+  })
   for (const [at, event] of events()) {
     now = at
     await log.append(event)

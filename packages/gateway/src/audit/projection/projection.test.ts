@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import type { LeafEvent } from '../entry.ts'
 import { AuditLog } from '../log.ts'
+import { fileSigner } from '../signers/file.ts'
 import { Projection } from './projection.ts'
 
 const call = (n: number): LeafEvent => ({
@@ -12,6 +13,13 @@ const call = (n: number): LeafEvent => ({
   actor: { kind: 'agent', agent: 'agt_bot', instance: 'ins_bot' },
   data: { call: `cal_${n}`, server: 'files', name: 'read' },
 })
+
+const openLog = (dir: string): Promise<AuditLog> =>
+  AuditLog.open({
+    dir,
+    signer: fileSigner(join(dir, 'keys', 'log.key'), 'log.example.org'),
+    clock: { now: () => Date.now() },
+  })
 
 /** A real log, and the tables that follow it in their thread. */
 class Bench implements AsyncDisposable {
@@ -21,11 +29,7 @@ class Bench implements AsyncDisposable {
   readonly #stack = new AsyncDisposableStack()
 
   async open(): Promise<{ log: AuditLog; projection: Projection }> {
-    const log = await AuditLog.open({
-      dir: this.dir,
-      origin: 'log.example.org',
-      clock: { now: () => Date.now() },
-    })
+    const log = await openLog(this.dir)
     this.#stack.defer(() => log.close())
     const projection = this.#stack.use(
       new Projection({
@@ -106,11 +110,7 @@ test('a file that is none of ours is begun anew, and nothing but questions notic
 
 test('a place that cannot be had breaks questions and not the log, and is tried again', async () => {
   await using bench = new Bench()
-  const log = await AuditLog.open({
-    dir: bench.dir,
-    origin: 'log.example.org',
-    clock: { now: () => Date.now() },
-  })
+  const log = await openLog(bench.dir)
   const problems: (string | undefined)[] = []
   await using projection = new Projection({
     log,
@@ -127,4 +127,13 @@ test('a place that cannot be had breaks questions and not the log, and is tried 
   assert.equal(problems.length, 1)
   assert.doesNotMatch(String(problems[0]), /s3cret/)
   await log.close()
+})
+
+test('while no checkpoint can be signed, answers cover what the last one covers', async () => {
+  await using bench = new Bench()
+  const { log, projection } = await bench.open()
+  const size = await projection.ask(async (_db, covered) => covered)
+  log.publish = () => Promise.reject(new Error('the signer is away'))
+  await log.append(call(0))
+  assert.equal(await countOf(projection), size)
 })

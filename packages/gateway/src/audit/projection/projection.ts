@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { parseCheckpoint } from '@ostiary/evidence'
 import type { Kysely } from 'kysely'
 import { reason } from '../../model/reasons.ts'
 import { Refusal, refuse } from '../../model/refusal.ts'
@@ -19,7 +20,7 @@ const LONGEST_RETRY_MS = 60_000
 export interface ProjectionDeps {
   /** The folder `log` of the data folder. */
   readonly logDir: string
-  readonly log: Pick<AuditLog, 'size' | 'vkey' | 'origin' | 'publish'>
+  readonly log: Pick<AuditLog, 'size' | 'vkey' | 'origin' | 'publish' | 'checkpoint'>
   readonly place: ProjectionPlace
   /** Told what is wrong, and `undefined` when it is no more. */
   onProblem(problem: string | undefined): void
@@ -72,9 +73,10 @@ export class Projection implements AsyncDisposable {
   }
 
   /**
-   * Puts a question to tables that hold everything that is in the log now, under a signed checkpoint.
+   * Puts a question to tables that hold everything that is in the log now, under a signed checkpoint; while none can be signed, what the
+   * last one covers.
    * @param question told the size of the log that its answer covers
-   * @throws Refusal PROJECTION_BEHIND, PROJECTION_BROKEN; AuditUnavailable when no checkpoint can be written
+   * @throws Refusal PROJECTION_BEHIND, PROJECTION_BROKEN
    */
   async ask<T>(question: (db: Kysely<ProjectionTables>, size: number) => Promise<T>): Promise<T> {
     for (;;) {
@@ -86,9 +88,8 @@ export class Projection implements AsyncDisposable {
   }
 
   async #current(): Promise<number> {
-    const { size } = this.#d.log
     const until = Date.now() + PATIENCE_MS
-    if (this.#projected < size) await this.#d.log.publish()
+    const size = await this.#published()
     while (this.#projected < size || this.#rebuilding > 0) {
       if (this.#problem !== undefined) this.#broken(this.#problem)
       if (Date.now() > until) refuse('PROJECTION_BEHIND', { projected: this.#projected, size })
@@ -96,6 +97,19 @@ export class Projection implements AsyncDisposable {
       await Promise.race([this.#news.promise, new Promise((done) => setTimeout(done, 100).unref())])
     }
     return size
+  }
+
+  /** Size of a log that a checkpoint covers: of now, or where none can be signed, of the last one. */
+  async #published(): Promise<number> {
+    const { log } = this.#d
+    const { size } = log
+    if (this.#projected >= size) return size
+    try {
+      await log.publish()
+      return size
+    } catch {
+      return parseCheckpoint(log.checkpoint())?.size ?? 0
+    }
   }
 
   #broken(detail: string): never {

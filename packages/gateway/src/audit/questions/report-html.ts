@@ -142,7 +142,7 @@ ${entries('Locks', report.locks)}
 ${entries('What operators did', report.operators)}
 ${entries('Who looked', report.questions)}
 <h2>Proofs</h2>
-<p>Log <b>${log.origin}</b>, ${log.size} entries, public key <code>${log.vkey}</code>. The newest checkpoint:</p>
+<p>Log <b>${log.origin}</b>, ${log.size} entries, public key <code>${log.vkey}</code>, assurance level <b>${log.level}</b>. The newest checkpoint:</p>
 <pre>${log.checkpoint}</pre>
 <p>Every row above can be proved without trusting whoever runs the gateway. A receipt of entry <i>n</i>:
 <code>ostiary audit show n --receipt n.receipt</code>; its check, on any machine and offline:

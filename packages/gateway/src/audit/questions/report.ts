@@ -112,6 +112,8 @@ export interface Report extends ReportFacts {
     readonly vkey: string
     /** A signed note. */
     readonly checkpoint: string
+    /** How far it can be believed without believing the host. */
+    readonly level: string
   }
   /** The agents of now, by id. */
   readonly names: Readonly<Record<string, { name: string; sponsor: string; status: string }>>
