@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util'
 import { sealBody } from '../../packages/gateway/src/audit/body.ts'
 import type { LeafEvent } from '../../packages/gateway/src/audit/entry.ts'
 import { AuditLog } from '../../packages/gateway/src/audit/log.ts'
+import { fileSigner } from '../../packages/gateway/src/audit/signers/file.ts'
 import { agentId, subjectId } from './work.ts'
 
 /** What a record costs: the whole log against the bare write and flush of the same bytes in the same run. See README.md. */
@@ -124,11 +125,9 @@ async function raw(dir: string, writers: number, bytes: number): Promise<Result>
 }
 
 async function log(dir: string, writers: number, hasBodies: boolean): Promise<Result> {
-  const made = await AuditLog.open({
-    dir: mkdtempSync(join(dir, 'log-')),
-    origin: 'bench.example.org',
-    clock: { now: Date.now },
-  })
+  const folder = mkdtempSync(join(dir, 'log-'))
+  const signer = fileSigner(join(folder, 'keys', 'log.key'), 'bench.example.org')
+  const made = await AuditLog.open({ dir: folder, signer, clock: { now: Date.now } })
   const result = await measure(writers, (n) => {
     if (!hasBodies) return made.append(event(n))
     const { bytes, reference } = sealBody(CONTENT, [KEY])

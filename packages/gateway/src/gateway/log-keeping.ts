@@ -157,7 +157,7 @@ export class LogKeeping implements AsyncDisposable {
     gauge('ostiary_mirror_lag_entries', () => {
       const { mirror } = this.#deps.loaded.config.audit
       if (!mirror || !this.#mirror) return {}
-      return { ['s3' in mirror ? 's3' : 'directory']: this.log.size - this.#mirror.size }
+      return { ['s3' in mirror ? 's3' : 'directory']: this.#mirror.lag }
     })
     gauge('ostiary_sink_lag_entries', () =>
       Object.fromEntries(this.sinks().map(({ name, behind }) => [name, behind.entries])),

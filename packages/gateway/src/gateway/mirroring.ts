@@ -67,6 +67,11 @@ export class Mirroring implements AsyncDisposable {
     return this.#mirror.size
   }
 
+  /** Entries that the last round should have copied and has not. */
+  get lag(): number {
+    return this.#mirror.lag
+  }
+
   /** Why no call may be made now; undefined where the mirror is not required or not behind. */
   whyRefuse(): Reason | undefined {
     if (!this.#config.required) return undefined

@@ -62,7 +62,10 @@ export const GAUGES = {
   ostiary_tokens: { help: 'Access tokens in memory.', labels: [] },
   ostiary_calls_open: { help: 'Calls that are open now, in all processes.', labels: [] },
   ostiary_witness_lag_entries: { help: 'Entries that a witness has not cosigned yet.', labels: ['witness'] },
-  ostiary_mirror_lag_entries: { help: 'Entries that are not in the mirror yet.', labels: ['mirror'] },
+  ostiary_mirror_lag_entries: {
+    help: 'Entries that the last round of the mirror should have copied and has not: 0 unless it fails or catches up.',
+    labels: ['mirror'],
+  },
   ostiary_sink_lag_entries: { help: 'Entries that a sink has not taken yet.', labels: ['sink'] },
   ostiary_projection_lag_entries: { help: 'Entries that the searchable tables do not hold yet.', labels: [] },
 } as const satisfies Record<string, Described>

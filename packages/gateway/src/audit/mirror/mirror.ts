@@ -81,6 +81,7 @@ export class LogMirror {
   /** Files that only what was sent last needs, and those of before that have not been given up yet. */
   #tail: readonly string[] = []
   readonly #superseded = new Set<string>()
+  #wanted = 0
   #currentAt: number | undefined
   #state: MirrorState = 'starting'
   #problem: string | undefined
@@ -94,6 +95,11 @@ export class LogMirror {
   /** Entries that are safe in the second place. */
   get size(): number {
     return this.#acknowledged?.size ?? 0
+  }
+
+  /** Entries that were there when the last round began and are not in the second place. */
+  get lag(): number {
+    return Math.max(0, this.#wanted - this.size)
   }
 
   /** Epoch milliseconds; see {@link MirrorStatus.current_at}. */
@@ -117,6 +123,7 @@ export class LogMirror {
     const { log, clock } = this.#d
     const began = clock.now()
     const recorded = log.size
+    this.#wanted = recorded
     try {
       // What is durable by now belongs to this round; where it cannot be signed, the log itself tells.
       await log.publish().catch(() => {})
