@@ -23,7 +23,7 @@ export const AUDIT_REASONS = {
   SUBJECT_HELD: [
     409,
     'The subject is under legal hold.',
-    'Release it first: `ostiary audit release <subject>`.',
+    'Release it first: `ostiary subject release <subject>`.',
   ],
   SUBJECT_IN_USE: [
     409,
@@ -44,5 +44,15 @@ export const AUDIT_REASONS = {
     503,
     'The searchable tables cannot be used: {detail}.',
     'Calls go on and are recorded. Remove the cause; the tables are made again from the log by themselves.',
+  ],
+  SINK_BEHIND: [
+    503,
+    'The log is not reaching the sink `{sink}`, which is required, so no call is made.',
+    'Have an operator run `ostiary audit sinks`; calls go on by themselves when it has caught up.',
+  ],
+  NOT_COSIGNED: [
+    503,
+    'Too few witnesses cosigned the record of this call within {seconds} seconds, so it was not made.',
+    'Try again; if it lasts, have an operator see with `ostiary status` which witness is gone.',
   ],
 } as const

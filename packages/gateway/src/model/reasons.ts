@@ -281,16 +281,6 @@ export const REASONS = {
     'The call could not be recorded, so it was not made.',
     'Have an operator run `ostiary doctor`; the disk may be full.',
   ],
-  SINK_BEHIND: [
-    503,
-    'The log is not reaching the sink `{sink}`, which is required, so no call is made.',
-    'Have an operator run `ostiary audit sinks`; calls go on by themselves when it has caught up.',
-  ],
-  NOT_COSIGNED: [
-    503,
-    'Too few witnesses cosigned the record of this call within {seconds} seconds, so it was not made.',
-    'Try again; if it lasts, have an operator see with `ostiary status` which witness is gone.',
-  ],
   STORE_UNAVAILABLE: [
     503,
     'The database of the gateway cannot be reached.',

@@ -61,9 +61,6 @@ function verdict(report: LogReport, level: Level, held: string | undefined): str
   ].join('\n')
 }
 
-/** Somebody else wrote it, so it must not steer the terminal. */
-const printable = (text: string): string => text.replace(/[^\P{C}\n]/gu, '\ufffd')
-
 interface VerifyOptions {
   readonly log?: string
   readonly held?: string
