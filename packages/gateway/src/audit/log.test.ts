@@ -5,6 +5,7 @@ import { canonicalize, verifyReceipt } from '@ostiary/evidence'
 import { AuditUnavailable } from '../model/evidence.ts'
 import { EntryTooLarge } from './entry.ts'
 import { diskFiles } from './files.ts'
+import { LogDamaged } from './journal.ts'
 import { QueueFull } from './log.ts'
 import { event, LogBench, MemoryDisk } from './testing.ts'
 
@@ -216,4 +217,20 @@ test('partial tiles and bundles go once the full ones are there, and the log ope
   const again = await bench.open(found)
   assert.equal(again.size, 268)
   assert.deepEqual((await bench.verify(found, again.vkey)).problems, [])
+})
+
+test('a log whose whole folder is gone does not begin anew under its key', async () => {
+  using bench = new LogBench()
+  const disk = new MemoryDisk()
+  const log = await bench.open(disk)
+  await log.append(event(1))
+  await log.close()
+  const found = disk.after('power cut')
+  for (const path of [...found.written.keys()])
+    if (path.startsWith(`${bench.path('')}/`)) found.written.delete(path)
+  await assert.rejects(bench.open(found), (error) => {
+    assert.ok(error instanceof LogDamaged)
+    assert.match(error.message, /had begun.*ostiary audit restore/s)
+    return true
+  })
 })

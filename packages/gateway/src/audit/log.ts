@@ -317,6 +317,11 @@ export class AuditLog {
         `The log in ${this.#logDir} has tiles, but neither checkpoint nor journal. Keep the folder as evidence and restore it from a backup.`,
       )
     }
+    if (this.#size === 0 && (await this.#hasBegun())) {
+      throw new LogDamaged(
+        `The log ${this.origin} had begun, and ${this.#logDir} is empty. Bring it back with \`ostiary audit restore\`, or begin with a new data folder: under the same key it would be a second history.`,
+      )
+    }
     await this.#files.put(join(this.#logDir, 'vkey'), Buffer.from(`${this.vkey}\n`))
     if (this.#size === 0)
       await this.append({
@@ -325,6 +330,16 @@ export class AuditLog {
         data: { origin: this.origin },
       })
     await this.publish()
+    if (!(await this.#hasBegun())) await this.#files.put(this.#begun, Buffer.from(`${this.origin}\n`))
+  }
+
+  /** Stands beside the folder, so that a log whose whole folder is gone does not begin anew under the same key. */
+  get #begun(): string {
+    return join(this.#options.dir, 'log-begun')
+  }
+
+  async #hasBegun(): Promise<boolean> {
+    return (await this.#files.read(this.#begun))?.toString('utf8').trim() === this.origin
   }
 
   #health(problem: string | undefined): void {
