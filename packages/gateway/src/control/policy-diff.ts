@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
-import type { Contents } from '../audit/contents.ts'
+import type { Contents } from '../audit/content/contents.ts'
 import type { AuditLog } from '../audit/log.ts'
 import type { Projection } from '../audit/projection/projection.ts'
 import { decisions } from '../audit/questions/decisions.ts'

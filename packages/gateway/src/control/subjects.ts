@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
-import type { Subjects } from '../audit/subjects.ts'
+import type { Subjects } from '../audit/content/subjects.ts'
 import { readInput } from './input.ts'
 import type { ControlEnv } from './session.ts'
 import { by } from './session.ts'

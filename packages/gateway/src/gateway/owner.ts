@@ -1,6 +1,6 @@
 import type { Committer } from '../audit/commitment.ts'
+import type { SealingRecorder } from '../audit/content/sealing-recorder.ts'
 import type { AuditLog } from '../audit/log.ts'
-import type { SealingRecorder } from '../audit/sealing-recorder.ts'
 import type { Injection } from '../credentials/injection.ts'
 import type { Leases } from '../credentials/leases.ts'
 import type { Holds } from '../flow/holds.ts'

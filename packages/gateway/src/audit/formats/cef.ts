@@ -1,6 +1,6 @@
+import { eventId } from '../delivery/sink.ts'
 import type { LogEntry } from '../entry.ts'
 import type { StoredEntry } from '../log.ts'
-import { eventId } from '../sink.ts'
 import { briefly, factsOf } from './facts.ts'
 import type { Format, Source } from './format.ts'
 import { printable, short } from './printable.ts'

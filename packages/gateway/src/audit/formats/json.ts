@@ -1,4 +1,4 @@
-import { eventId } from '../sink.ts'
+import { eventId } from '../delivery/sink.ts'
 import { briefly, factsOf } from './facts.ts'
 import type { Format, Source } from './format.ts'
 import { jsonLine } from './printable.ts'

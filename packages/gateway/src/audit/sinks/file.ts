@@ -4,10 +4,10 @@ import { dirname, extname, resolve } from 'node:path'
 import type { SinkOf } from '../../config/sink-schema.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { syncDir } from '../../lib/sync-dir.ts'
+import type { Sink } from '../delivery/sink.ts'
+import { SinkFailed } from '../delivery/sink.ts'
 import type { Format } from '../formats/format.ts'
 import type { StoredEntry } from '../log.ts'
-import type { Sink } from '../sink.ts'
-import { SinkFailed } from '../sink.ts'
 
 const DAY_MS = 86_400_000
 /** Longest line that a crash can have cut: an entry is 64 KiB, and escaping may make six octets of one. */

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { Agent } from 'undici'
 import type { SinkOf } from '../../config/sink-schema.ts'
 import { outbound } from '../../lib/outbound.ts'
-import { SinkFailed } from '../sink.ts'
+import { SinkFailed } from '../delivery/sink.ts'
 import type { SinkDeps } from './index.ts'
 
 /** What a collector answers is short; more is not read. */

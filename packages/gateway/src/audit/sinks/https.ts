@@ -1,8 +1,8 @@
 import type { SinkOf } from '../../config/sink-schema.ts'
+import type { Sink } from '../delivery/sink.ts'
 import type { Format } from '../formats/format.ts'
 import { jsonLine } from '../formats/printable.ts'
 import type { StoredEntry } from '../log.ts'
-import type { Sink } from '../sink.ts'
 import { HttpPost } from './http-post.ts'
 import type { SinkDeps } from './index.ts'
 

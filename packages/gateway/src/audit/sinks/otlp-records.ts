@@ -1,11 +1,11 @@
 import { JsonLogsSerializer, ProtobufLogsSerializer } from '@opentelemetry/otlp-transformer'
 import { resourceFromAttributes } from '@opentelemetry/resources'
 import type { SinkOf } from '../../config/sink-schema.ts'
+import { eventId } from '../delivery/sink.ts'
 import { factsOf } from '../formats/facts.ts'
 import type { Source } from '../formats/format.ts'
 import { severityOf } from '../formats/severity.ts'
 import type { StoredEntry } from '../log.ts'
-import { eventId } from '../sink.ts'
 
 type LogRecord = Parameters<typeof ProtobufLogsSerializer.serializeRequest>[0][number]
 

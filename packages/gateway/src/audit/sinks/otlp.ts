@@ -1,6 +1,6 @@
 import type { SinkOf } from '../../config/sink-schema.ts'
-import type { Sink } from '../sink.ts'
-import { SinkFailed } from '../sink.ts'
+import type { Sink } from '../delivery/sink.ts'
+import { SinkFailed } from '../delivery/sink.ts'
 import { HttpPost } from './http-post.ts'
 import type { SinkDeps } from './index.ts'
 

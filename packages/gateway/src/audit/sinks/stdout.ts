@@ -2,8 +2,8 @@ import { write as writeFd } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { before } from '../../lib/deadline.ts'
+import type { Sink } from '../delivery/sink.ts'
 import type { Format } from '../formats/format.ts'
-import type { Sink } from '../sink.ts'
 
 const STDOUT = 1
 const FULL_PIPE_MS = 50

@@ -1,8 +1,8 @@
+import { eventId } from '../delivery/sink.ts'
 import type { Format } from '../formats/format.ts'
 import { printable } from '../formats/printable.ts'
 import { severityOf } from '../formats/severity.ts'
 import type { StoredEntry } from '../log.ts'
-import { eventId } from '../sink.ts'
 
 /** "log audit" (RFC 5424 section 6.2.1). */
 const FACILITY = 13

@@ -3,7 +3,7 @@ import { connect as connectTcp } from 'node:net'
 import { Duplex } from 'node:stream'
 import type { ConnectionOptions } from 'node:tls'
 import { connect as connectTls } from 'node:tls'
-import { SinkFailed } from '../sink.ts'
+import { SinkFailed } from '../delivery/sink.ts'
 
 /** Receivers of these protocols have nothing to say. */
 const MAX_ANSWER = 16_384

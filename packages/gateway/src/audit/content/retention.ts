@@ -1,7 +1,7 @@
-import type { Clock } from '../lib/clock.ts'
-import type { Store } from '../store/store.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { Store } from '../../store/store.ts'
+import type { AuditLog } from '../log.ts'
 import type { BodyKeys } from './body-keys.ts'
-import type { AuditLog } from './log.ts'
 
 export interface RetentionDeps {
   readonly store: Store

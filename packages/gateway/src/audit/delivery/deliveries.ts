@@ -1,13 +1,13 @@
 import { join } from 'node:path'
-import { durationMs } from '../config/schema.ts'
-import type { SinkConfig, SinksConfig } from '../config/sink-schema.ts'
-import type { Clock } from '../lib/clock.ts'
+import { durationMs } from '../../config/schema.ts'
+import type { SinkConfig, SinksConfig } from '../../config/sink-schema.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { diskFiles } from '../files.ts'
+import type { AuditLog } from '../log.ts'
+import type { SinkDeps } from '../sinks/index.ts'
+import { openSink } from '../sinks/index.ts'
 import { Delivery } from './delivery.ts'
 import { PlaceFile } from './delivery-place.ts'
-import { diskFiles } from './files.ts'
-import type { AuditLog } from './log.ts'
-import type { SinkDeps } from './sinks/index.ts'
-import { openSink } from './sinks/index.ts'
 
 export interface DeliveriesDeps extends Omit<SinkDeps, 'name' | 'origin'> {
   readonly log: AuditLog

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Clock } from '../lib/clock.ts'
-import { before } from '../lib/deadline.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { before } from '../../lib/deadline.ts'
+import type { AuditLog, StoredEntry } from '../log.ts'
 import type { Place, PlaceFile } from './delivery-place.ts'
-import type { AuditLog, StoredEntry } from './log.ts'
 import type { Sink } from './sink.ts'
 import { plainProblem, SinkFailed } from './sink.ts'
 

@@ -9,8 +9,8 @@ import {
   timingSafeEqual,
 } from 'node:crypto'
 import { canonicalize } from '@ostiary/evidence'
-import type { JsonObject } from '../model/json.ts'
-import type { BodyReference } from './entry.ts'
+import type { JsonObject } from '../../model/json.ts'
+import type { BodyReference } from '../entry.ts'
 
 const VERSION = 1
 const IV = 12

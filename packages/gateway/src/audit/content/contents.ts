@@ -1,9 +1,9 @@
-import type { JsonObject } from '../model/json.ts'
-import { refuse } from '../model/refusal.ts'
+import type { JsonObject } from '../../model/json.ts'
+import { refuse } from '../../model/refusal.ts'
+import type { AuditLog } from '../log.ts'
 import type { BodyKey } from './body.ts'
 import { BodyBroken, openBody } from './body.ts'
 import type { BodyKeys } from './body-keys.ts'
-import type { AuditLog } from './log.ts'
 
 /** What is sealed beside entries, for who may read it. */
 export class Contents {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Files } from './files.ts'
+import type { Files } from '../files.ts'
 
 /** How far a sink is. */
 export interface Place {

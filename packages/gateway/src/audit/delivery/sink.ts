@@ -1,6 +1,6 @@
-import { OutboundFailed } from '../lib/outbound.ts'
-import { Refusal } from '../model/refusal.ts'
-import type { StoredEntry } from './log.ts'
+import { OutboundFailed } from '../../lib/outbound.ts'
+import { Refusal } from '../../model/refusal.ts'
+import type { StoredEntry } from '../log.ts'
 
 /**
  * Takes entries of the log somewhere else: to a SIEM, a collector, a file.

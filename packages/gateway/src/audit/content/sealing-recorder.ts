@@ -1,11 +1,11 @@
-import type { Clock } from '../lib/clock.ts'
-import type { LogEvent, LogPosition, Recorder } from '../model/evidence.ts'
-import { AuditUnavailable } from '../model/evidence.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { LogEvent, LogPosition, Recorder } from '../../model/evidence.ts'
+import { AuditUnavailable } from '../../model/evidence.ts'
+import type { LeafEvent } from '../entry.ts'
+import type { AuditLog } from '../log.ts'
 import { sealBody } from './body.ts'
 import type { BodyKeys } from './body-keys.ts'
 import { monthOf } from './body-keys.ts'
-import type { LeafEvent } from './entry.ts'
-import type { AuditLog } from './log.ts'
 import type { Subjects } from './subjects.ts'
 
 /** More than these of one event are left out of its entry; the content holds them all. */

@@ -1,7 +1,7 @@
 import { createSecretKey, randomBytes } from 'node:crypto'
-import { newId } from '../lib/id.ts'
-import type { Store } from '../store/store.ts'
-import { UniqueViolation } from '../store/store.ts'
+import { newId } from '../../lib/id.ts'
+import type { Store } from '../../store/store.ts'
+import { UniqueViolation } from '../../store/store.ts'
 import type { BodyKey } from './body.ts'
 
 /** Seals a key at rest under the key-encryption key; bound to its name. */

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, test } from 'node:test'
+import type { AuditLog, StoredEntry } from '../log.ts'
+import { event, LogBench, MemoryDisk } from '../testing.ts'
 import type { DeliveryOptions } from './delivery.ts'
 import { Delivery } from './delivery.ts'
 import { PlaceFile } from './delivery-place.ts'
-import type { AuditLog, StoredEntry } from './log.ts'
 import type { Sink } from './sink.ts'
 import { SinkFailed } from './sink.ts'
-import { event, LogBench, MemoryDisk } from './testing.ts'
 
 const PLACE = '/sinks/siem.json'
 

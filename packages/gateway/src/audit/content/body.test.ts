@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { createSecretKey, hash, randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { JsonObject } from '../model/json.ts'
+import type { JsonObject } from '../../model/json.ts'
 import { BodyBroken, openBody, sealBody } from './body.ts'
 
 const key = (id: string) => ({ id, key: createSecretKey(randomBytes(32)) })
