@@ -29,7 +29,7 @@ const columns = (list: readonly (readonly [string, string, string?])[]): string 
 const TABLES = `
   create table projection_logs (id integer primary key, origin text not null, projected integer not null) strict;
   create table projection_entries (${columns(ENTRY_COLUMNS)}) strict;
-  create table projection_subjects (${columns(SUBJECT_COLUMNS)}, primary key (subject, ts, seq)) strict, without rowid;
+  create table projection_subjects (${columns(SUBJECT_COLUMNS)}) strict;
   create table projection_tasks (${columns(TASK_COLUMNS)}, primary key (task)) strict, without rowid;
   create table projection_hours (${columns(HOUR_COLUMNS)},
     primary key (hour, type, server, name, outcome, code)) strict, without rowid;
@@ -39,6 +39,7 @@ const TABLES = `
 
 /** Made when everything is in: a long load is several times faster without them. */
 const INDEXES = `
+  create index if not exists projection_by_subject on projection_subjects (subject, ts, seq, log);
   create index if not exists projection_by_time on projection_entries (ts);
   create index if not exists projection_by_type on projection_entries (type, ts);
   create index if not exists projection_by_agent on projection_entries (agent, ts);
