@@ -91,7 +91,8 @@ export class Projection implements AsyncDisposable {
     const until = Date.now() + PATIENCE_MS
     const size = await this.#published()
     while (this.#projected < size || this.#rebuilding > 0) {
-      if (this.#problem !== undefined) this.#broken(this.#problem)
+      // With its thread at work, a problem is something to know and not in the way of answers.
+      if (this.#thread === undefined && this.#problem !== undefined) this.#broken(this.#problem)
       if (Date.now() > until) refuse('PROJECTION_BEHIND', { projected: this.#projected, size })
       this.#follow()
       await Promise.race([this.#news.promise, new Promise((done) => setTimeout(done, 100).unref())])
@@ -173,6 +174,8 @@ export class Projection implements AsyncDisposable {
       if (this.#thread !== thread) return
       this.#thread = undefined
       if (this.#isClosed) return this.#ended('the gateway stops')
+      // The next one may find a file that it has to begin anew.
+      this.#emptied()
       this.#retryAt = Date.now() + Math.min(FOLLOW_MS * 2 ** this.#failures++, LONGEST_RETRY_MS)
       this.#tellProblem(why)
       this.#ended(why)
