@@ -83,7 +83,12 @@ export function questionRoutes(deps: QuestionsApiDeps): Hono<ControlEnv> {
     await log.append({ type: 'audit.queried', actor: by(c), data: { question: 'who-saw', subject } })
     const words = { read, purpose: async (task: string) => (await deps.tasks.get(task))?.purpose }
     const page = await projection.ask((db) => whoSaw(db, { ...asked, subject }, pagingOf(asked), words))
-    return c.json({ subject, ...page })
+    const names = new Map((await agents.list()).map(({ id, name }) => [id, name]))
+    const rows = page.rows.map((row) => {
+      const agent_name = row.agent === undefined ? undefined : names.get(row.agent)
+      return agent_name === undefined ? row : { ...row, agent_name }
+    })
+    return c.json({ subject, ...page, rows })
   })
 
   app.get('/audit/report', async (c) => {

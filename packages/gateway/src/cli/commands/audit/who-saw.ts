@@ -6,6 +6,9 @@ import type { PageOptions } from './page.ts'
 import { foot, pagingOf, rowsTable, spanOf, withPages, withSpan } from './page.ts'
 import { askParquet, withParquet } from './parquet.ts'
 
+type Row = Saw & { readonly agent_name?: string }
+type Answer = Page<Row> & { readonly subject: string }
+
 export function whoSawCommand(): Command {
   const command = new Command('who-saw')
     .description(
@@ -16,16 +19,16 @@ export function whoSawCommand(): Command {
     async (subject: string, options: PageOptions & { readonly fromParquet?: string }, self: Command) => {
       const context = contextOf(self)
       const asked = { subject, ...spanOf(options), ...pagingOf(options) }
-      const page =
+      const page: Answer =
         options.fromParquet === undefined
-          ? await context.control().call<Page<Saw> & { subject: string }>('POST', '/audit/who-saw', asked)
+          ? await context.control().call<Answer>('POST', '/audit/who-saw', asked)
           : { subject, ...(await askParquet(context, options.fromParquet, (ask) => ask.whoSaw(asked))) }
       show(context, 'AuditWhoSaw', page, () =>
         [
           `Subject ${page.subject}`,
           '',
           rowsTable(page.rows, ['agent', 'instance', 'for', 'purpose'], (row) => [
-            row.agent ?? row.operator ?? '',
+            row.agent_name ?? row.agent ?? row.operator ?? '',
             row.instance ?? '',
             row.person ?? '',
             row.purpose ?? '',
