@@ -69,7 +69,9 @@ export type Rooms = ReturnType<typeof furnish>
 /** The rooms with state that have one owner on a machine, joined where one has to act on what happens in another. */
 export function furnish({ log, store, bus, clock, config, stop, onSecrets, onAlarm, issuer, kek }: RoomDeps) {
   const { dir, config: atStart } = config()
+  const derived = (use: string) => Buffer.from(hkdfSync('sha256', kek, '', use, 32))
   const sealer = {
+    fingerprint: derived('ostiary kek fingerprint').toString('hex').slice(0, 16),
     seal: (name: string, value: string) => seal(kek, name, 1, value),
     open: (name: string, sealed: string) => unseal(kek, name, 1, sealed).reveal(),
   }
@@ -81,7 +83,7 @@ export function furnish({ log, store, bus, clock, config, stop, onSecrets, onAla
     log,
     sealer,
     keys: bodyKeys,
-    lookupKey: Buffer.from(hkdfSync('sha256', kek, '', 'ostiary subject lookup', 32)),
+    lookupKey: derived('ostiary subject lookup'),
     onErase: (name) => new TaskTable(store).forgetSubject(name),
   })
   const recorder = new SealingRecorder({

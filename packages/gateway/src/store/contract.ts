@@ -295,6 +295,7 @@ const ROWS: { [T in keyof Database]: Database[T] } = {
   },
   body_keys: {
     id: 'key_1',
+    kek: 'f1',
     subject: '',
     record_class: 'general',
     month: '2026-11',

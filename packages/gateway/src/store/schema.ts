@@ -307,7 +307,8 @@ export interface SubjectRow {
 
 export interface BodyKeyRow {
   id: string // primary key
-  subject: string // pseudonym; empty for what is about nobody; unique with class and month
+  kek: string // fingerprint of the key that it is sealed under: gateways on one database may have keys of their own
+  subject: string // pseudonym; empty for what is about nobody; unique with kek, class and month
   record_class: string
   month: string // `YYYY-MM`, UTC
   sealed: string // 32 bytes, base64, sealed

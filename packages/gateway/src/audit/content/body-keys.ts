@@ -6,6 +6,8 @@ import type { BodyKey } from './body.ts'
 
 /** Seals a key at rest under the key-encryption key; bound to its name. */
 export interface KeySealer {
+  /** Which key-encryption key it is, for telling it from another one. */
+  readonly fingerprint: string
   seal(name: string, value: string): string
   /** @throws when it cannot be opened */
   open(name: string, sealed: string): string
@@ -73,6 +75,7 @@ export class BodyKeys {
     const row = await this.#store.db
       .selectFrom('body_keys')
       .selectAll()
+      .where('kek', '=', this.#sealer.fingerprint)
       .where('subject', '=', subject)
       .where('record_class', '=', recordClass)
       .where('month', '=', month)
@@ -89,7 +92,15 @@ export class BodyKeys {
       await this.#store.transaction((tx) =>
         tx
           .insertInto('body_keys')
-          .values({ id, subject, record_class: recordClass, month, sealed, created_at: now })
+          .values({
+            id,
+            kek: this.#sealer.fingerprint,
+            subject,
+            record_class: recordClass,
+            month,
+            sealed,
+            created_at: now,
+          })
           .execute(),
       )
       return { id, key: createSecretKey(key) }

@@ -30,12 +30,16 @@ const seen = (name: string, note: string): LogEvent => ({
 })
 
 /** A log whose content is sealed, over one store; `onErase` may refuse. */
-async function archive(bench: LogBench, store: Store, disk = new MemoryDisk()) {
+async function archive(bench: LogBench, store: Store, disk = new MemoryDisk(), fingerprint = 'f1') {
   const clock = { time: Date.UTC(2026, 10, 25), now: () => clock.time }
   const log = await bench.open(disk, { clock })
   const open = new Set<string>()
   // What matters here is that the key is destroyed, not how it is sealed.
-  const sealer = { seal: (_: string, value: string) => value, open: (_: string, sealed: string) => sealed }
+  const sealer = {
+    fingerprint,
+    seal: (_: string, value: string) => value,
+    open: (_: string, sealed: string) => sealed,
+  }
   const keys = new BodyKeys(store, sealer)
   const subjects = new Subjects({
     store,
@@ -198,6 +202,20 @@ for (const { name, open } of stores) {
       const entries = await Promise.all(found.map(({ index }) => a.log.read(index)))
       assert.equal(new Set(entries.map(({ entry }) => String(entry.subjects))).size, 1)
       assert.equal(new Set(entries.map(({ entry }) => String(entry.body?.keys))).size, 1)
+    }),
+  )
+
+  test(
+    `${name}: gateways on one database whose keys differ have keys of their own, and read what is theirs`,
+    withArchive(async (a, _bench, store) => {
+      using elsewhere = new LogBench()
+      const b = await archive(elsewhere, store, new MemoryDisk(), 'f2')
+      for (const each of [a, b]) {
+        const { index } = await each.recorder.append({ ...seen('x', 'own'), about: [] })
+        assert.deepEqual(await each.contents.open(index), { arguments: { note: 'own' } })
+      }
+      const rows = await store.db.selectFrom('body_keys').select('kek').where('subject', '=', '').execute()
+      assert.deepEqual(rows.map(({ kek }) => kek).sort(), ['f1', 'f2'])
     }),
   )
 

@@ -9,13 +9,13 @@ export async function subjects(tx: Tx): Promise<void> {
   })
   await tx.schema.createIndex('subjects_lookup').on('subjects').column('lookup').unique().execute()
   await createTable(tx, 'body_keys', {
-    columns: 'id:t subject:t record_class:t month:t sealed:t created_at:i',
+    columns: 'id:t kek:t subject:t record_class:t month:t sealed:t created_at:i',
     key: ['id'],
   })
   await tx.schema
     .createIndex('body_keys_use')
     .on('body_keys')
-    .columns(['subject', 'record_class', 'month'])
+    .columns(['kek', 'subject', 'record_class', 'month'])
     .unique()
     .execute()
 }
