@@ -129,3 +129,18 @@ test('a subject is not erased under an open task, and the refusal says which', a
   assert.match(refused.stderr, new RegExp(client.task))
   assert.ok(!refused.stderr.includes(OTHER))
 })
+
+test('an agent cannot make a denied call that leaves no record, by text that is no Unicode', async () => {
+  const state = await gateway.enrol('mumbler')
+  await using client = await RawClient.open(state, { template: 'visit' }, '/mcp/ehr')
+  await client.initialize()
+  const before = (await entries('call.denied')).length
+  await client.call('drop\ud800', {})
+  await client.call(`${'x'.repeat(499)}😀`, {})
+  await client.call('drop', { text: '\ud800' })
+  const denied = (await entries('call.denied')).slice(before)
+  assert.deepEqual(
+    denied.map(({ data }) => String(data.name).slice(-5)),
+    ['drop\ufffd', 'xxxx\ufffd', 'drop'],
+  )
+})

@@ -1,6 +1,6 @@
-import { canonicalize } from '@ostiary/evidence'
 import type { LogEvent } from '../model/evidence.ts'
 import type { JsonObject } from '../model/json.ts'
+import { recordable } from './recordable.ts'
 
 /** Largest entry of a tlog-tiles bundle: its length is a 16-bit number. */
 export const MAX_ENTRY = 65_535
@@ -36,7 +36,7 @@ export class EntryTooLarge extends Error {
 export function encodeEntry(event: LeafEvent, ts: number): Buffer {
   // Content must never stand in the log by mistake: it could not be taken back.
   if ('content' in event || 'about' in event) throw new TypeError(`a ${event.type} entry that is not sealed`)
-  const bytes = Buffer.from(canonicalize({ v: 1, ts, ...event }), 'utf8')
+  const bytes = Buffer.from(recordable({ v: 1, ts, ...event }), 'utf8')
   if (bytes.length > MAX_ENTRY) throw new EntryTooLarge(`a ${event.type} entry of ${bytes.length} bytes`)
   return bytes
 }

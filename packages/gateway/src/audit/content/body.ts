@@ -8,9 +8,9 @@ import {
   randomBytes,
   timingSafeEqual,
 } from 'node:crypto'
-import { canonicalize } from '@ostiary/evidence'
 import type { JsonObject } from '../../model/json.ts'
 import type { BodyReference } from '../entry.ts'
+import { recordable } from '../recordable.ts'
 
 const VERSION = 1
 const IV = 12
@@ -40,7 +40,7 @@ export interface SealedBody {
  * can be guessed, and beside the key, because GCM alone lets who chooses the keys open one ciphertext in two ways.
  */
 export function sealBody(content: JsonObject, keys: readonly BodyKey[]): SealedBody {
-  const plain = Buffer.from(canonicalize(content), 'utf8')
+  const plain = Buffer.from(recordable(content), 'utf8')
   const random = randomBytes(SALT + IV)
   const salt = random.subarray(0, SALT)
   const iv = random.subarray(SALT)
