@@ -91,6 +91,7 @@ test('whoever takes the folder of the log learns neither names nor content', () 
 test('what was asked and what came back can be opened, and that somebody looked is recorded', async () => {
   const [first, second] = await withContent('call.intent')
   const outcome = (await withContent('call.outcome')).at(-1)
+  assert.deepEqual(outcome?.subjects, second?.subjects, 'an answer is about whom the call is about')
   assert.ok(first?.subjects?.length === 1 && second?.subjects?.length === 2)
   assert.equal(second.subjects[0], first.subjects[0])
   const opened = ostiary('audit', 'open', String(first.index), '--json')
@@ -121,9 +122,9 @@ test('an erased subject is readable by nobody, what others share with it include
     assert.ok(!readFileSync(path).includes('Ada Example'), `${path} still knows the name`)
 })
 
-test('a subject is not erased under an open task, and the refusal says which', async () => {
+test('a subject is not erased under an open task, however it writes the name, and the refusal says which', async () => {
   const state = await gateway.enrol('scribe')
-  await using client = await RawClient.open(state, { template: 'visit', subject: OTHER }, '/mcp/ehr')
+  await using client = await RawClient.open(state, { template: 'visit', subject: `${OTHER} ` }, '/mcp/ehr')
   const refused = ostiary('subject', 'erase', OTHER, '--yes')
   assert.notEqual(refused.status, 0)
   assert.match(refused.stderr, new RegExp(client.task))

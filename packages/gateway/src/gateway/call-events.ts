@@ -1,7 +1,7 @@
 import type { LogEvent } from '../model/evidence.ts'
 import type { Reason } from '../model/reasons.ts'
 import type { Exchange, Facts } from './exchange.ts'
-import { resultContent } from './kept-content.ts'
+import { aboutOf, resultContent } from './kept-content.ts'
 import { actorOf, describe, flowOf, keptOf } from './stages/record.ts'
 import type { Outcome } from './transports/mcp/answer.ts'
 
@@ -41,7 +41,7 @@ export function deniedEvent(
     ...(task ? { task: task.id } : tokenTask === undefined ? {} : { task: tokenTask }),
     ...(grant ? { grant: grant.id } : {}),
     trace: exchange.trace.logged,
-    ...(task && action ? keptOf(task, action, keepsArguments) : {}),
+    ...(task && grant && action ? keptOf({ task, grant, action }, keepsArguments) : {}),
     data: {
       call: exchange.id,
       ...(action ? describe(action) : {}),
@@ -74,7 +74,7 @@ const findingsOf = ({ findings }: Exchange) => (findings.size === 0 ? {} : { fin
 
 /** What came back, where the configuration keeps it. */
 function keptResult({ result, facts }: Exchange): Pick<LogEvent, 'about' | 'content'> {
-  const subject = facts.task?.subject
   if (result === undefined) return {}
-  return { ...(subject === undefined ? {} : { about: [subject] }), content: resultContent(result) }
+  const { task, action, grant } = facts as Facts
+  return { ...aboutOf(task, action, grant), content: resultContent(result) }
 }

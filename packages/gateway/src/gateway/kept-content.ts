@@ -1,6 +1,8 @@
 import { canonicalize } from '@ostiary/evidence'
 import type { Action } from '../model/action.ts'
+import type { Grant } from '../model/grant.ts'
 import type { Json, JsonObject } from '../model/json.ts'
+import { subjectName } from '../model/subject-name.ts'
 import type { Task } from '../model/task.ts'
 
 /** Bytes of canonical JSON kept of one call's arguments, or of its result. */
@@ -26,19 +28,28 @@ export function resultContent(result: Json): JsonObject {
   return bytes > MAX_KEPT ? { omitted_bytes: bytes } : { result }
 }
 
-/** Whom a call is about: the subject of its task, and what stands in the arguments that name subjects. */
+/**
+ * Whom a call is about, and so all that is kept of it: the subject of its task, and what stands in the arguments that name subjects, each of
+ * several in a list. Nothing where it is about nobody.
+ */
 export function aboutOf(
   { subject }: Pick<Task, 'subject'>,
-  args: JsonObject | undefined,
-  subjectArguments: readonly string[],
-): readonly string[] {
-  const named = subjectArguments.flatMap((name) => {
-    const value = args && Object.hasOwn(args, name) ? args[name] : undefined
-    if (value === undefined || value === null) return []
-    const text = typeof value === 'string' ? value : canonicalize(value)
-    return text.length > 0 && text.length <= MAX_NAME ? [text] : []
-  })
-  return [...new Set([...(subject === undefined ? [] : [subject]), ...named])]
+  { args }: Pick<Action, 'args'>,
+  { subjectArguments }: Pick<Grant, 'subjectArguments'>,
+): { readonly about?: readonly string[] } {
+  const named = subjectArguments.flatMap((name) =>
+    namesIn(args && Object.hasOwn(args, name) ? args[name] : undefined),
+  )
+  const names = [...(subject === undefined ? [] : [subject]), ...named].map(subjectName)
+  const about = [...new Set(names)].filter((name) => name !== '')
+  return about.length === 0 ? {} : { about }
+}
+
+function namesIn(value: Json | undefined): readonly string[] {
+  if (value === undefined || value === null) return []
+  if (Array.isArray(value)) return (value as readonly Json[]).flatMap(namesIn)
+  const text = typeof value === 'string' ? value : canonicalize(value)
+  return text.length > 0 && text.length <= MAX_NAME ? [text] : []
 }
 
 /** Small arguments first, so that one giant does not keep the rest out. What does not fit is named with its size. */
@@ -47,7 +58,7 @@ function fitting(args: JsonObject): JsonObject {
     .map(([name, value]) => ({
       name,
       value,
-      bytes: Buffer.byteLength(JSON.stringify(value)) + name.length + 4,
+      bytes: Buffer.byteLength(JSON.stringify(value)) + Buffer.byteLength(JSON.stringify(name)) + 2,
     }))
     .sort((a, b) => a.bytes - b.bytes)
   const kept: [string, Json][] = []

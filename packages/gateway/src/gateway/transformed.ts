@@ -2,21 +2,21 @@ import type { Original } from '../firewall/treat.ts'
 import type { LogEvent } from '../model/evidence.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { Exchange, Facts } from './exchange.ts'
+import { aboutOf } from './kept-content.ts'
 
 /** Bytes of JSON that are kept of one message. */
 const MAX_SEALED = 16_384
 
 /** What rules of the operator changed in a message, for the record: names, no content. */
 export function transformedEvent(exchange: Exchange, originals: readonly Original[]): LogEvent {
-  const { task, action } = exchange.facts as Facts
-  const about = task.subject === undefined ? {} : { about: [task.subject] }
+  const { task, action, grant } = exchange.facts as Facts
   const names = (of: (original: Original) => string) => [...new Set(originals.map(of))].sort()
   return {
     type: 'content.transformed',
     actor: { kind: 'gateway' },
     task: task.id,
     trace: exchange.trace.logged,
-    ...about,
+    ...aboutOf(task, action, grant),
     content: keptOriginals(originals),
     data: {
       call: exchange.id,

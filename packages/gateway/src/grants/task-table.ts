@@ -1,5 +1,6 @@
 import type { Grant } from '../model/grant.ts'
 import { refuse } from '../model/refusal.ts'
+import { subjectName } from '../model/subject-name.ts'
 import type { Task, TaskEnd, TaskState } from '../model/task.ts'
 import type { Store, Tx } from '../store/store.ts'
 import { grantOf, grantRow, rowOf, taskOf } from './task-rows.ts'
@@ -42,14 +43,23 @@ export class TaskTable {
     return (await query.execute()).map(taskOf)
   }
 
-  /** Takes a subject's name out of what is over. @throws Refusal SUBJECT_IN_USE */
+  /** Takes a subject's name, however it was written, out of what is over. @throws Refusal SUBJECT_IN_USE */
   async forgetSubject(name: string): Promise<void> {
     await this.#store.transaction(async (tx) => {
-      const rows = await tx.selectFrom('tasks').select(['id', 'state']).where('subject', '=', name).execute()
+      const known = await tx
+        .selectFrom('tasks')
+        .select('subject')
+        .distinct()
+        .where('subject', 'is not', null)
+        .execute()
+      const same = known.flatMap(({ subject }) =>
+        subject !== null && subjectName(subject) === subjectName(name) ? [subject] : [],
+      )
+      if (same.length === 0) return
+      const rows = await tx.selectFrom('tasks').select(['id', 'state']).where('subject', 'in', same).execute()
       const open = rows.find(({ state }) => state !== 'closed')
       if (open) refuse('SUBJECT_IN_USE', { task: open.id })
       const ids = rows.map(({ id }) => id)
-      if (ids.length === 0) return
       // What an agent wrote as its purpose, and the constraints made of the subject, may tell as much.
       await tx.updateTable('grants').set({ details: '[]' }).where('task_id', 'in', ids).execute()
       await tx.updateTable('tasks').set({ subject: null, purpose: '' }).where('id', 'in', ids).execute()

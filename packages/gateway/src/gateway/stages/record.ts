@@ -7,7 +7,6 @@ import type { LogActor, LogEvent } from '../../model/evidence.ts'
 import { AuditUnavailable } from '../../model/evidence.ts'
 import type { Principal } from '../../model/principal.ts'
 import { reason } from '../../model/reasons.ts'
-import type { Task } from '../../model/task.ts'
 import type { Authority } from '../authority.ts'
 import { isReason } from '../authority.ts'
 import type { Facts, Stage } from '../exchange.ts'
@@ -47,7 +46,7 @@ export function recordStage(
         task: facts.task.id,
         grant: facts.grant.id,
         trace: exchange.trace.logged,
-        ...keptOf(facts.task, action, how.keepsArguments(), facts.grant.subjectArguments),
+        ...keptOf(facts, how.keepsArguments()),
         data: {
           call: exchange.id,
           ...describe(action),
@@ -102,14 +101,11 @@ const NO_COST: Cost = { calls: 0, writes: 0, spend: 0, subjects: [] }
 
 /** Whom a call is about, and what of it is sealed beside its entry. */
 export function keptOf(
-  task: Task,
-  action: Action,
+  { task, action, grant }: Pick<Facts, 'task' | 'action' | 'grant'>,
   keepsArguments: boolean,
-  subjectArguments: readonly string[] = [],
 ): Pick<LogEvent, 'about' | 'content'> {
-  const about = aboutOf(task, action.args, subjectArguments)
   const content = callContent(action, keepsArguments)
-  return { ...(about.length === 0 ? {} : { about }), ...(content === undefined ? {} : { content }) }
+  return { ...aboutOf(task, action, grant), ...(content === undefined ? {} : { content }) }
 }
 
 /** Where the values came from, and what policies were told of the task; nothing for actions that flow does not look at. */
