@@ -1,6 +1,6 @@
 import { createSecretKey, randomBytes } from 'node:crypto'
 import { newId } from '../../lib/id.ts'
-import type { Store } from '../../store/store.ts'
+import type { Store, Tx } from '../../store/store.ts'
 import { UniqueViolation } from '../../store/store.ts'
 import type { BodyKey } from './body.ts'
 
@@ -18,6 +18,16 @@ export interface KeyUse {
   readonly subject: string
   readonly recordClass: string
   readonly month: string
+}
+
+/** Nothing is sealed for somebody who was erased. */
+export class SubjectErased extends Error {
+  override name = 'SubjectErased'
+  readonly pseudonym: string
+  constructor(pseudonym: string) {
+    super(`${pseudonym} was erased`)
+    this.pseudonym = pseudonym
+  }
 }
 
 const MAX_REMEMBERED = 20_000
@@ -40,7 +50,7 @@ export class BodyKeys {
     this.#sealer = sealer
   }
 
-  /** The key for a use, made when there is none yet; without waiting when it is in memory. */
+  /** The key for a use, made when there is none yet; without waiting when it is in memory. @throws SubjectErased */
   get(use: KeyUse, now: number): BodyKey | Promise<BodyKey> {
     return this.#byUse.get(nameOf(use)) ?? this.#fetch(use, now)
   }
@@ -89,8 +99,10 @@ export class BodyKeys {
     const key = randomBytes(32)
     const sealed = this.#sealer.seal(`body:${id}`, key.toString('base64'))
     try {
-      await this.#store.transaction((tx) =>
-        tx
+      await this.#store.transaction(async (tx) => {
+        // A key that came after the erasure would outlive it.
+        if (subject !== '') await assertKnown(tx, subject)
+        await tx
           .insertInto('body_keys')
           .values({
             id,
@@ -101,8 +113,8 @@ export class BodyKeys {
             sealed,
             created_at: now,
           })
-          .execute(),
-      )
+          .execute()
+      })
       return { id, key: createSecretKey(key) }
     } catch (error) {
       if (!(error instanceof UniqueViolation)) throw error
@@ -114,6 +126,16 @@ export class BodyKeys {
   #opened({ id, sealed }: { id: string; sealed: string }): BodyKey {
     return { id, key: createSecretKey(Buffer.from(this.#sealer.open(`body:${id}`, sealed), 'base64')) }
   }
+}
+
+async function assertKnown(tx: Tx, pseudonym: string): Promise<void> {
+  const known = await tx
+    .selectFrom('subjects')
+    .select('pseudonym')
+    .where('pseudonym', '=', pseudonym)
+    .where('state', '=', 'active')
+    .executeTakeFirst()
+  if (!known) throw new SubjectErased(pseudonym)
 }
 
 const nameOf = ({ subject, recordClass, month }: KeyUse): string => `${subject}|${recordClass}|${month}`

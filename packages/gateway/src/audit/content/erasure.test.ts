@@ -171,6 +171,61 @@ for (const { name, open } of stores) {
   )
 
   test(
+    `${name}: an erasure that the log did not take, as on a full disk, is finished when it is asked for again`,
+    withArchive(async (a) => {
+      const { index } = await a.recorder.append(seen('Ada Example', 'ada'))
+      a.disk.fault = { at: a.disk.operations, persisted: false, lasting: true }
+      await assert.rejects(a.subjects.erase('Ada Example', OFFICER), AuditUnavailable)
+      a.disk.fault = undefined
+      assert.equal(await codeOf(a.subjects.erase('Ada Example', OFFICER)), 'done')
+      assert.equal(await codeOf(a.contents.open(index)), 'CONTENT_ERASED')
+    }),
+  )
+
+  test(
+    `${name}: of a hold and an erasure that race, whoever is told that it worked is right`,
+    withArchive(async (a) => {
+      const { index } = await a.recorder.append(seen('Ada Example', 'ada'))
+      const [erased, held] = await Promise.all([
+        codeOf(a.subjects.erase('Ada Example', OFFICER)),
+        codeOf(a.subjects.hold('Ada Example', 'case 7', OFFICER)),
+      ])
+      const content = await codeOf(a.contents.open(index))
+      const isErased = content === 'CONTENT_ERASED'
+      assert.deepEqual([erased, held], isErased ? ['done', 'SUBJECT_UNKNOWN'] : ['SUBJECT_HELD', 'done'])
+    }),
+  )
+
+  test(
+    `${name}: what is recorded after an erasure that another gateway made is under no key that outlives it`,
+    withArchive(async (a, bench, store) => {
+      await a.recorder.append(seen('Ada Example', 'ada'))
+      const old = await a.subjects.pseudonymOf('Ada Example')
+      await (await archive(bench, store, new MemoryDisk())).subjects.erase('Ada Example', OFFICER)
+      // Here the pseudonym is still in memory, and no key of the new month.
+      a.clock.time += 31 * DAY
+      const { index } = await a.recorder.append(seen('Ada Example', 'again'))
+      assert.deepEqual(await a.contents.open(index), { arguments: { note: 'again' } })
+      assert.notDeepEqual((await a.log.read(index)).entry.subjects, [old])
+      const left = await store.db
+        .selectFrom('body_keys')
+        .selectAll()
+        .where('subject', '=', String(old))
+        .execute()
+      assert.deepEqual(left, [])
+    }),
+  )
+
+  test(
+    `${name}: content about more subjects than it can be sealed for is not kept, for it could not be erased`,
+    withArchive(async (a) => {
+      const about = Array.from({ length: 21 }, (_, n) => `p${n}`)
+      const { index } = await a.recorder.append({ ...seen('', 'all of them'), about })
+      assert.deepEqual(await a.contents.open(index), { 'ostiary:omitted': 'about 21 subjects' })
+    }),
+  )
+
+  test(
     `${name}: content ends by age, each class after its own time, and the record of it comes first`,
     withArchive(async (a) => {
       const clinical = await a.recorder.append(seen('Ada Example', 'ada'))

@@ -5,10 +5,10 @@ import type { LeafEvent } from '../entry.ts'
 import type { AuditLog } from '../log.ts'
 import { sealBody } from './body.ts'
 import type { BodyKeys } from './body-keys.ts'
-import { monthOf } from './body-keys.ts'
+import { monthOf, SubjectErased } from './body-keys.ts'
 import type { Subjects } from './subjects.ts'
 
-/** More than these of one event are left out of its entry; the content holds them all. */
+/** Of one event; more are left out of its entry, and so is the content, which could not be erased for each of them. */
 const MAX_SUBJECTS = 20
 
 export interface SealingDeps {
@@ -44,7 +44,23 @@ export class SealingRecorder implements Recorder {
   prepare(event: LogEvent): Prepared | Promise<Prepared> {
     const { about, content, ...rest } = event
     if (about === undefined && content === undefined) return { event: rest, body: undefined }
-    const names = [...new Set(about)].slice(0, MAX_SUBJECTS)
+    const names = [...new Set(about)]
+    const kept = names.slice(0, MAX_SUBJECTS)
+    const left =
+      content === undefined || kept.length === names.length
+        ? event
+        : { ...event, content: { 'ostiary:omitted': `about ${names.length} subjects` } }
+    const prepared = this.#about(kept, left)
+    if (!(prepared instanceof Promise)) return prepared
+    return prepared.catch((error: Error) => {
+      if (!(error.cause instanceof SubjectErased)) throw error
+      // Since the name was looked up, here or at another gateway. Who is called that now is somebody new.
+      this.#d.subjects.forget(error.cause.pseudonym)
+      return this.#about(kept, left)
+    })
+  }
+
+  #about(names: readonly string[], event: LogEvent): Prepared | Promise<Prepared> {
     const subjects = names.map((name) => this.#d.subjects.pseudonymFor(name))
     return whenHere(subjects, (known) => this.#sealed(event, known))
   }

@@ -4,6 +4,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { newId } from '../../lib/id.ts'
 import type { LogActor } from '../../model/evidence.ts'
 import { refuse } from '../../model/refusal.ts'
+import { subjectName } from '../../model/subject-name.ts'
 import type { Bus } from '../../store/bus.ts'
 import type { SubjectRow } from '../../store/schema.ts'
 import type { Store } from '../../store/store.ts'
@@ -48,9 +49,9 @@ export class Subjects {
     this.#d = deps
     deps.bus.subscribe(
       ({ topic, id }) => {
-        if (topic === 'subject') this.#forget(id)
+        if (topic === 'subject') this.forget(id)
       },
-      async () => this.#forget(),
+      async () => this.forget(),
     )
   }
 
@@ -86,9 +87,10 @@ export class Subjects {
 
   /** Legal hold: neither erased nor given up by age until released. @throws Refusal SUBJECT_UNKNOWN */
   async hold(name: string, why: string, by: LogActor): Promise<Subject> {
-    const row = await this.#known(name)
-    await this.#d.log.append({ type: 'subject.held', actor: by, subjects: [row.pseudonym], data: {} })
-    return await this.#setHold(row, why)
+    // In force before it is recorded, so that no erasure gets in between.
+    const held = await this.#setHold(await this.#known(name), why)
+    await this.#d.log.append({ type: 'subject.held', actor: by, subjects: [held.pseudonym], data: {} })
+    return held
   }
 
   /** @throws Refusal SUBJECT_UNKNOWN */
@@ -99,11 +101,17 @@ export class Subjects {
   }
 
   /**
-   * Destroys the keys and the name. Recorded first, so that nothing disappears without a record.
+   * Destroys the keys and the name. Recorded first, so that nothing disappears without a record. One that was cut off, as by a full disk, is
+   * finished.
    * @throws Refusal SUBJECT_UNKNOWN, SUBJECT_HELD, SUBJECT_IN_USE
    */
   async erase(name: string, by: LogActor): Promise<{ pseudonym: string; keys: number }> {
-    const row = await this.#known(name)
+    const row = (await this.#row(name, ['active', 'erasing'])) ?? refuse('SUBJECT_UNKNOWN', {})
+    if (row.state === 'active') await this.#mark(row, name)
+    return { pseudonym: row.pseudonym, keys: await this.#eraseRow(row, by) }
+  }
+
+  async #mark(row: SubjectRow, name: string): Promise<void> {
     if (row.held_why !== null) refuse('SUBJECT_HELD', {})
     await this.#d.onErase(name)
     const marked = await this.#d.store.db
@@ -113,7 +121,6 @@ export class Subjects {
       .where('held_why', 'is', null)
       .executeTakeFirst()
     if (marked.numUpdatedRows === 0n) refuse('SUBJECT_HELD', {})
-    return { pseudonym: row.pseudonym, keys: await this.#eraseRow(row, by) }
   }
 
   async #eraseRow({ pseudonym }: SubjectRow, by: LogActor): Promise<number> {
@@ -126,17 +133,20 @@ export class Subjects {
     })
     // The pages are overwritten when rows are deleted; what the write-ahead file still holds goes with it.
     if (store.dialect === 'sqlite') await sql`pragma wal_checkpoint(truncate)`.execute(store.db)
-    this.#forget(pseudonym)
+    this.forget(pseudonym)
     await bus.publish({ topic: 'subject', id: pseudonym })
     return keys
   }
 
   async #setHold(row: SubjectRow, why: string | null): Promise<Subject> {
-    await this.#d.store.db
+    const set = await this.#d.store.db
       .updateTable('subjects')
       .set({ held_why: why })
       .where('pseudonym', '=', row.pseudonym)
-      .execute()
+      .where('state', '=', 'active')
+      .executeTakeFirst()
+    // What is being erased cannot be held any more.
+    if (set.numUpdatedRows === 0n) refuse('SUBJECT_UNKNOWN', {})
     return this.#view({ ...row, held_why: why })
   }
 
@@ -165,7 +175,9 @@ export class Subjects {
       return pseudonym
     } catch (error) {
       if (!(error instanceof UniqueViolation)) throw error
-      return ((await this.#row(name)) as SubjectRow).pseudonym
+      const row = await this.#row(name)
+      if (!row) throw new Error('the subject is just being erased', { cause: error })
+      return row.pseudonym
     }
   }
 
@@ -173,17 +185,20 @@ export class Subjects {
     return (await this.#row(name)) ?? refuse('SUBJECT_UNKNOWN', {})
   }
 
-  async #row(name: string): Promise<SubjectRow | undefined> {
+  async #row(
+    name: string,
+    states: readonly SubjectRow['state'][] = ['active'],
+  ): Promise<SubjectRow | undefined> {
     return await this.#d.store.db
       .selectFrom('subjects')
       .selectAll()
       .where('lookup', '=', this.#lookup(name))
-      .where('state', '=', 'active')
+      .where('state', 'in', states)
       .executeTakeFirst()
   }
 
   #lookup(name: string): string {
-    return createHmac('sha256', this.#d.lookupKey).update(name.normalize('NFC').trim()).digest('base64url')
+    return createHmac('sha256', this.#d.lookupKey).update(subjectName(name)).digest('base64url')
   }
 
   #view(row: SubjectRow): Subject {
@@ -194,7 +209,8 @@ export class Subjects {
     }
   }
 
-  #forget(pseudonym?: string): void {
+  /** What is in memory of a subject who was erased, or of all. */
+  forget(pseudonym?: string): void {
     this.#forgotten++
     this.#d.keys.forget(pseudonym)
     for (const [name, known] of this.#byName)
