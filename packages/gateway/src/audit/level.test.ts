@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Policy } from '@ostiary/evidence'
+import type { LevelInput } from './level.ts'
 import { levelOf } from './level.ts'
 
 const NOW_S = 1_700_000_000
@@ -25,8 +26,19 @@ test('the level is what witnesses vouch for now, and nothing that was once so', 
 })
 
 test('a mirror counts when it holds what is witnessed, and never without witnesses', () => {
-  assert.equal(level({ witnessed: seen(900, 1, 2), mirroredSize: 900 }).name, 'witnessed(2)+mirrored')
-  assert.equal(level({ witnessed: seen(900, 1, 2), mirroredSize: 768 }).name, 'witnessed(2)+mirrored')
-  assert.equal(level({ witnessed: seen(900, 1, 2), mirroredSize: 512 }).name, 'witnessed(2)')
-  assert.equal(level({ mirroredSize: 900 }).name, 'local')
+  const mirror = { state: 'current', size: 900, current_at: NOW_S * 1000 } as const
+  const named = (changed: Partial<LevelInput['mirror']>) =>
+    level({ witnessed: seen(900, 1, 2), mirror: { ...mirror, ...changed } }).name
+  assert.equal(named({}), 'witnessed(2)+mirrored')
+  assert.equal(named({ size: 768 }), 'witnessed(2)+mirrored')
+  assert.equal(named({ size: 512 }), 'witnessed(2)')
+  assert.equal(level({ mirror }).name, 'local')
+  for (const state of ['starting', 'failing', 'contradicted'] as const)
+    assert.equal(named({ state }), 'witnessed(2)', `what it held once, while it is ${state}, is not held`)
+  assert.equal(named({ current_at: (NOW_S - 601) * 1000 }), 'witnessed(2)', 'it hangs')
+  assert.equal(named({ current_at: null }), 'witnessed(2)')
+})
+
+test('a cosignature from the future is not fresh, by however much the clock was set back', () => {
+  assert.equal(level({ witnessed: seen(9, -100_000, -100_000) }).name, 'local')
 })

@@ -144,7 +144,7 @@ export class LogKeeping implements AsyncDisposable {
   }
 
   /** The copy in a second place; undefined when none is configured. */
-  get mirror(): Pick<Mirroring, 'status' | 'size'> | undefined {
+  get mirror(): Pick<Mirroring, 'status'> | undefined {
     return this.#mirror
   }
 
@@ -182,7 +182,7 @@ export class LogKeeping implements AsyncDisposable {
         ? await openWitnessed(note, { ...policy, logs: [] }, parseVkey(this.log.vkey) as VerifierKey)
         : undefined
     const witnessed = opened && { size: opened.checkpoint.size, cosignatures: opened.cosignatures }
-    return levelOf({ policy, witnessed, mirroredSize: this.#mirror?.size, now: this.#clock.now() })
+    return levelOf({ policy, witnessed, mirror: this.#mirror?.status(), now: this.#clock.now() })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

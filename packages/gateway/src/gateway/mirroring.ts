@@ -62,11 +62,6 @@ export class Mirroring implements AsyncDisposable {
     return { ...this.#mirror.status(), required: this.#config.required }
   }
 
-  /** Entries that are safe in the second place. */
-  get size(): number {
-    return this.#mirror.size
-  }
-
   /** Entries that the last round should have copied and has not. */
   get lag(): number {
     return this.#mirror.lag
