@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
+import { hash } from 'node:crypto'
 import { chmodSync, cpSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { openCheckpoint, parseVkey, verifyLog } from '@ostiary/evidence'
 import type { Recorder } from '../../model/evidence.ts'
+import type { SignedHead } from '../checkpoints.ts'
 import { diskFiles } from '../files.ts'
 import type { AuditLog } from '../log.ts'
 import { event, LogBench, MemoryDisk } from '../testing.ts'
@@ -222,6 +224,54 @@ test('older files taken out of the mirror are found by the looks that each round
   await mirror.round()
   assert.match(b.told.at(-1) as string, /no longer holds tile\/entries\/000/)
   assert.equal(await b.verified(), mirror.size)
+})
+
+test('the tail and sealed bodies taken out of the mirror are found too, and put back', async () => {
+  using b = await MirrorBench.open()
+  const mirror = b.mirror()
+  const sealed = Buffer.from('sealed')
+  const body = { sha256: hash('sha256', sealed, 'base64url'), commitment: '', keys: [] }
+  await b.log.append({ ...event(0), body }, sealed)
+  await b.append(300)
+  await mirror.round()
+  // Each loss is an entry more.
+  for (const path of ['body/000', 'tile/entries/001.p/47', 'tile/0/001.p/48']) {
+    await mirror.round()
+    rmSync(b.path(path), { force: true })
+    await mirror.round()
+    assert.match(b.told.at(-1) as string, new RegExp(`no longer holds ${path}`))
+    assert.equal(await b.verified(), mirror.size)
+  }
+  assert.deepEqual(await b.store.get('body/000'), b.disk.written.get(b.bench.path('body/000')))
+})
+
+test('witnesses that saw more than a round copied do not make the copy look like a log that was cut', async () => {
+  using b = await MirrorBench.open()
+  const mirror = b.mirror()
+  const { checkpoints } = b.log
+  await b.append(10)
+  await b.log.publish()
+  await checkpoints.cosigned(checkpoints.newest as SignedHead, true)
+  await mirror.round()
+  const before = await b.store.get('checkpoint.witnessed')
+  await b.append(10)
+  // While the round copies, the log goes on and is witnessed.
+  const directory = b.store
+  b.store = {
+    ...directory,
+    put: async (path, data, as) => {
+      await directory.put(path, data, as)
+      if (path !== 'vkey') return
+      await b.append(10)
+      await b.log.publish()
+      await checkpoints.cosigned(checkpoints.newest as SignedHead, true)
+    },
+  }
+  await mirror.round()
+  assert.deepEqual(await directory.get('checkpoint.witnessed'), before)
+  b.store = directory
+  await mirror.round()
+  assert.match(String(await directory.get('checkpoint.witnessed')), /^log\.example\.org\n31\n/)
 })
 
 test('what contradicts the log in the mirror is told and never overwritten', async () => {

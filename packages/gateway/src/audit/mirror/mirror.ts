@@ -1,9 +1,11 @@
 import { join } from 'node:path'
 import type { Checkpoint, VerifierKey } from '@ostiary/evidence'
 import {
+  bodiesPath,
   entriesPath,
   GrowingTree,
   openCheckpoint,
+  parseCheckpoint,
   parseVkey,
   TILE_WIDTH,
   tilePath,
@@ -146,8 +148,7 @@ export class LogMirror {
       try {
         const local = new Tree(this.#files, dir)
         await local.load(checkpoint.size)
-        await this.#look(local, checkpoint)
-        await this.#sample()
+        await this.#sample(await this.#look(local, checkpoint))
         await this.#copy(local, checkpoint, note)
         return checkpoint.size
       } catch (error) {
@@ -157,14 +158,15 @@ export class LogMirror {
     }
   }
 
-  /** What the mirror says it holds, which is not always what was put there. */
-  async #look(local: Tree, checkpoint: Checkpoint): Promise<void> {
+  /** What the mirror says it holds, which is not always what was put there. @returns the tail of its checkpoint, where that is known */
+  async #look(local: Tree, checkpoint: Checkpoint): Promise<readonly string[]> {
     if (!this.#tree) {
       this.#acknowledged ??= await this.#remembered()
       this.#tail = this.#acknowledged?.tail ?? []
     }
     const note = (await this.#d.store.get('checkpoint'))?.toString('utf8')
-    if (this.#tree && note === this.#acknowledged?.note) return
+    const tail = note === this.#acknowledged?.note ? (this.#acknowledged?.tail ?? []) : []
+    if (this.#tree && note === this.#acknowledged?.note) return tail
     const held = note === undefined ? undefined : await openCheckpoint(note, this.#vkey)
     if (note !== undefined && !held)
       throw new MirrorContradicts('its checkpoint is not signed by the key of this log')
@@ -181,23 +183,28 @@ export class LogMirror {
     if (!this.#tree || isLess || this.#tree.size < size)
       this.#tree = await GrowingTree.of(size, (level, index) => local.node(level, index, checkpoint.size))
     this.#acknowledged = note === undefined ? undefined : { note, size, tail: this.#tail }
+    return tail
   }
 
-  /** Older tiles, compared with those on this disk: whoever takes files out of the mirror is noticed after some rounds. */
-  async #sample(): Promise<void> {
+  /** The tail and older tiles, compared with those on this disk: whoever takes files out of the mirror is noticed after some rounds. */
+  async #sample(tail: readonly string[]): Promise<void> {
     const whole = Math.floor(this.size / TILE_WIDTH)
+    const paths = [...tail]
     for (let n = 0; n < Math.min(SAMPLES, whole); n++) {
       const tile = Math.floor(Math.random() * whole)
-      for (const path of [entriesPath(tile), tilePath(0, tile)]) {
-        const [there, here] = await Promise.all([this.#d.store.get(path), this.#read(path)])
-        if (here && there && !equalBytes(there, here))
-          throw new MirrorContradicts(`it holds another ${path} than the log`)
-        if (there) continue
-        await this.#lost(`it no longer holds ${path}`)
-        // All of it is put again; what is still there is compared.
-        this.#tree = new GrowingTree()
-        return
-      }
+      paths.push(entriesPath(tile), tilePath(0, tile), bodiesPath(tile))
+    }
+    for (const path of paths) {
+      const [there, here] = await Promise.all([this.#d.store.get(path), this.#read(path)])
+      // Also the file here may be gone: a body that nobody has any more, or the tail of an older checkpoint.
+      if (!here) continue
+      if (there && !equalBytes(there, here))
+        throw new MirrorContradicts(`it holds another ${path} than the log`)
+      if (there) continue
+      await this.#lost(`it no longer holds ${path}`)
+      // All of it is put again; what is still there is compared.
+      this.#tree = new GrowingTree()
+      return
     }
   }
 
@@ -219,7 +226,10 @@ export class LogMirror {
     if (note === this.#acknowledged?.note) return
     await store.put('vkey', Buffer.from(`${this.#d.log.vkey}\n`), 'head')
     const witnessed = await this.#read(WITNESSED_CHECKPOINT)
-    if (witnessed) await store.put(WITNESSED_CHECKPOINT, witnessed, 'head')
+    // While this round copied, witnesses may have seen more than it did: beside this checkpoint that would look like a log that was cut.
+    const seen = witnessed && parseCheckpoint(witnessed.toString('utf8'))
+    if (witnessed && seen && seen.size <= checkpoint.size)
+      await store.put(WITNESSED_CHECKPOINT, witnessed, 'head')
     // The last of all: what it counts is there.
     await store.put('checkpoint', Buffer.from(note), 'head')
     this.#acknowledged = { note, size: checkpoint.size, tail: this.#tail }
