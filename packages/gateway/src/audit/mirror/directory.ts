@@ -1,10 +1,14 @@
 import { randomBytes } from 'node:crypto'
-import { link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
-import { dirname, join, relative, sep } from 'node:path'
+import { constants } from 'node:fs'
+import { link, lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join, relative, sep } from 'node:path'
 import { equalBytes } from '../../lib/bytes.ts'
 import { syncDir } from '../../lib/sync-dir.ts'
 import type { MirrorStore } from './store.ts'
 import { MirrorContradicts, MirrorFailed } from './store.ts'
+
+/** A bundle of the largest entries is below 17 MB; one of bodies may be larger. */
+const MAX_FILE = 64 * 1024 * 1024
 
 /**
  * A folder on another disk or machine. It has to be there already: a mount that is missing must not become a copy on the same disk.
@@ -42,6 +46,8 @@ export function directoryStore(folder: string, name: string): MirrorStore {
     async put(path, data, as) {
       await failing(async () => {
         const target = at(path)
+        await assertNoLinks(folder, dirname(target))
+        await assertNoLinks(folder, unfinished)
         if (as !== 'head' && (await holds(target, data, path))) return
         await makeFolders(folder, dirname(target))
         const temporary = await written(data, as === 'head' ? 0o600 : 0o400)
@@ -55,9 +61,14 @@ export function directoryStore(folder: string, name: string): MirrorStore {
       failing(async () => {
         // Of a folder that is not mounted it cannot be told what is in it.
         await stat(folder)
+        await assertNoLinks(folder, dirname(at(path)))
         return await contentOf(at(path))
       }),
-    discard: (path) => failing(() => rm(at(path), { force: true })),
+    discard: (path) =>
+      failing(async () => {
+        await assertNoLinks(folder, dirname(at(path)))
+        await rm(at(path), { force: true })
+      }),
   }
 }
 
@@ -91,10 +102,34 @@ async function holds(target: string, data: Uint8Array, path: string): Promise<bo
 
 async function contentOf(path: string): Promise<Buffer | undefined> {
   try {
-    return await readFile(path)
+    await using file = await open(path, READ)
+    const found = await file.stat()
+    if (!found.isFile() || found.size > MAX_FILE)
+      throw new MirrorContradicts(`${basename(path)} is no file that was put there`)
+    return await file.readFile()
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined
     throw error
+  }
+}
+
+/** Never through a link, and without waiting for what is no file. Windows has neither flag. */
+const READ = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)
+
+/**
+ * Whoever owns the other end could put a link in the way: to this very log, which then is its own copy, or to a file that is not to be written.
+ * The folder itself is the operator's to choose, and may be one.
+ */
+async function assertNoLinks(base: string, folder: string): Promise<void> {
+  let place = base
+  for (const name of relative(base, folder).split(sep)) {
+    place = join(place, name)
+    const found = await lstat(place).catch((error) => {
+      if (codeOf(error) === 'ENOENT') return undefined
+      throw error
+    })
+    if (found === undefined) return
+    if (!found.isDirectory()) throw new MirrorContradicts(`${name} is no folder that was made there`)
   }
 }
 
@@ -130,6 +165,7 @@ const WORDS: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full',
   EDQUOT: 'the quota is used up',
   EACCES: 'the folder may not be written',
+  ELOOP: 'a link is in the place of a file',
   EROFS: 'the file system is read-only',
 }
 
