@@ -148,6 +148,7 @@ async function forEachLeaf(
     if (hashes?.length !== width * HASH) {
       const detail = hashes ? 'a tile of hashes is cut short or malformed' : 'a tile of hashes is missing'
       problems.push({ kind: 'missing', index: start, detail })
+      if (problems.length >= MAX_PROBLEMS) return false
     }
     if (entries.length !== width) {
       const fits = (entry: Uint8Array, i: number) =>
