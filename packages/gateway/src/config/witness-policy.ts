@@ -3,6 +3,9 @@ import type { Policy } from '@ostiary/evidence'
 import { parsePolicy } from '@ostiary/evidence'
 import { ConfigInvalid } from './load.ts'
 
+/** A checkpoint with more signatures than 64, the log's own among them, is read by nobody. */
+const MAX_ASKED = 63
+
 /** Reads a policy file (C2SP tlog-policy). @throws ConfigInvalid with the line and what is wrong in it */
 export function readWitnessPolicy(path: string): Policy {
   let text: string
@@ -22,6 +25,8 @@ export function readWitnessesToAsk(path: string): Policy {
   const problems = policy.witnesses.flatMap(({ name, url }) =>
     url !== undefined && URL.canParse(url) ? [] : [`${path}: the witness ${name} has no address to ask at`],
   )
+  if (policy.witnesses.length > MAX_ASKED)
+    problems.push(`${path}: more than ${MAX_ASKED} witnesses are in it`)
   if (policy.witnesses.length === 0) problems.push(`${path}: there is no witness in it`)
   if (problems.length > 0) throw new ConfigInvalid(problems)
   return policy

@@ -82,6 +82,19 @@ test('each status of tlog-witness is given for its reason', async () => {
   assert.equal(await status(await body(7, 5)), 200, 'none of it moved the witness')
 })
 
+test('a stranger who doubles the signature of a log does not make what the witness shows unreadable', async () => {
+  using bench = new WitnessBench()
+  const witness = bench.witness()
+  const tree = new GrowingTree()
+  const note = await bench.signer.sign(await tree.head(5), tree.proofTo(5))
+  const line = note.slice(note.lastIndexOf('\u2014'))
+  const checkpoint = note + line.repeat(63)
+  assert.equal((await witness.add(formatSubmission({ old: 0, proof: [], checkpoint }))).status, 200)
+  const shown = String(await witness.latest(HASHED))
+  assert.ok(await verifyNote(shown, [parseVkey(bench.signer.vkey) as VerifierKey]))
+  assert.equal(shown.match(/\u2014/g)?.length, 2)
+})
+
 test('of two requests from one size, however they come, one is cosigned and the other told the new size', async () => {
   using bench = new WitnessBench()
   const witness = bench.witness()

@@ -91,8 +91,8 @@ export class Witness {
     const signature = Buffer.concat([uint64(time), sign(null, cosignedText(time, text), this.#key)])
     const own = this.#logs.get(parseCheckpoint(text)?.origin ?? '') ?? []
     const lines = note.slice(text.length + 1).split('\n')
-    // Lines of keys that are not known here were not verified.
-    const verified = lines.filter((line) => own.some((key) => isBy(key, line)))
+    // Lines of keys that are not known here were not verified. One for each key: a stranger may have doubled them until nobody reads the note.
+    const verified = own.flatMap((key) => lines.find((line) => isBy(key, line)) ?? [])
     return `${text}\n${verified.map((line) => `${line}\n`).join('')}${signatureLine(this.#self, signature)}`
   }
 }
