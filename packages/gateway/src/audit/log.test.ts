@@ -198,6 +198,30 @@ test('the journal of a real disk holds nothing that tiles hold, and its files ar
   await again.close()
 })
 
+test('a log whose partial files are gone opens from the full ones, which begin with them', async () => {
+  using bench = new LogBench()
+  const disk = new MemoryDisk()
+  const log = await bench.open(disk)
+  const append = async (count: number) => {
+    await Promise.all(Array.from({ length: count }, (_, n) => log.append(event(n))))
+    await log.publish()
+  }
+  await append(100)
+  const older = disk.written.get(bench.path('checkpoint')) as Buffer
+  await append(200)
+  const found = disk.after('kill')
+  found.written.set(bench.path('checkpoint'), older)
+  const again = await bench.open(found)
+  assert.equal(again.size, 301)
+  assert.deepEqual((await bench.verify(found, again.vkey)).problems, [])
+  const forged = disk.after('kill')
+  const last = bench.path('tile/entries/001.p/45')
+  const bundle = Buffer.from(forged.written.get(last) as Buffer)
+  bundle[5] = (bundle[5] as number) ^ 1
+  forged.written.set(last, bundle)
+  await assert.rejects(bench.open(forged), /tile.entries.001.p.45 is damaged/)
+})
+
 test('partial tiles and bundles go once the full ones are there, and the log opens and verifies without them', async () => {
   using bench = new LogBench()
   const disk = new MemoryDisk()

@@ -3,6 +3,7 @@ import {
   bodiesPath,
   EMPTY_ROOT,
   entriesPath,
+  leafHash,
   nodeHash,
   parseBodies,
   parseEntries,
@@ -10,6 +11,7 @@ import {
   TILE_WIDTH,
   tilePath,
 } from '@ostiary/evidence'
+import { equalBytes } from '../lib/bytes.ts'
 import type { Files } from './files.ts'
 import type { Appended } from './frames.ts'
 import { bodiesFile, bundle } from './frames.ts'
@@ -47,7 +49,7 @@ export class Tree {
     return this.#size
   }
 
-  /** Loads the edge of a tree of `size` leaves from its partial tiles. @throws LogDamaged when one is missing or short */
+  /** Loads the edge of a tree of `size` leaves from its partial tiles; whether they are those of its root is for the caller to compare. @throws LogDamaged when one is missing or short */
   async load(size: number): Promise<void> {
     this.#size = size
     this.#edge = []
@@ -55,14 +57,15 @@ export class Tree {
       const whole = Math.floor(size / TILE_WIDTH ** level)
       const width = whole % TILE_WIDTH
       const data =
-        width === 0
-          ? Buffer.alloc(0)
-          : await this.#must(tilePath(level, Math.floor(whole / TILE_WIDTH), width), width * HASH)
+        width === 0 ? Buffer.alloc(0) : await this.#hashes(level, Math.floor(whole / TILE_WIDTH), width)
       this.#edge.push(Array.from({ length: width }, (_, i) => data.subarray(i * HASH, (i + 1) * HASH)))
     }
     const width = size % TILE_WIDTH
     const last = Math.floor(size / TILE_WIDTH)
     const entries = width === 0 ? [] : await this.#entries(last, width)
+    // They are written again with the next checkpoint, so what is not in the tree must not pass for it.
+    if (entries.some((entry, i) => !equalBytes(leafHash(entry), this.#edge[0]?.[i] as Buffer)))
+      throw damaged(join(this.#dir, entriesPath(last, width)), true)
     const bodies = width === 0 ? undefined : await this.#bodies(last, width)
     this.#bundle = entries.map((entry, i) => ({ entry, body: bodies?.[i] }))
   }
@@ -121,7 +124,7 @@ export class Tree {
     const data =
       tile === edgeTile
         ? Buffer.concat(this.#edge[tileLevel] ?? [])
-        : await this.#must(tilePath(tileLevel, tile), TILE_WIDTH * HASH)
+        : await this.#hashes(tileLevel, tile, TILE_WIDTH)
     const from = start - tile * TILE_WIDTH
     if (from + span > width) throw new Error('a subtree beyond the tree')
     return fold(
@@ -150,31 +153,40 @@ export class Tree {
     // Whoever follows the log reads entry after entry of one bundle; a full one never changes.
     if (this.#lastRead?.tile === tile && width === TILE_WIDTH) return this.#lastRead.entries
     const path = entriesPath(tile, width)
-    const data = await this.#files.read(join(this.#dir, path))
-    const entries = data && parseEntries(data)
-    if (entries?.length !== width)
-      throw new LogDamaged(
-        `The log file ${join(this.#dir, path)} is ${data ? 'damaged' : 'missing'}. Keep the folder as evidence and restore it.`,
-      )
+    const { data, isFull } = await this.#read(path, entriesPath(tile))
+    const found = data && parseEntries(data)
+    const entries = isFull ? found?.slice(0, width) : found
+    if (entries?.length !== width) throw damaged(join(this.#dir, path), data !== undefined)
     if (width === TILE_WIDTH) this.#lastRead = { tile, entries }
     return entries
   }
 
   /** Whoever opens a body checks it against its entry, so what is malformed is treated as what is gone. */
   async #bodies(tile: number, width: number): Promise<(Uint8Array | undefined)[] | undefined> {
-    const data = await this.#files.read(join(this.#dir, bodiesPath(tile, width)))
+    const { data } = await this.#read(bodiesPath(tile, width), bodiesPath(tile))
     return data && parseBodies(data)
   }
 
-  async #must(path: string, length: number): Promise<Buffer> {
+  /** A partial file, or the full one, which begins with it, where only that is there (C2SP tlog-tiles, Partial Tiles). */
+  async #read(path: string, full: string): Promise<{ data: Buffer | undefined; isFull: boolean }> {
     const data = await this.#files.read(join(this.#dir, path))
-    if (data?.length !== length)
-      throw new LogDamaged(
-        `The log file ${join(this.#dir, path)} is ${data ? 'damaged' : 'missing'}. Keep the folder as evidence and restore it.`,
-      )
+    if (data || path === full) return { data, isFull: false }
+    return { data: await this.#files.read(join(this.#dir, full)), isFull: true }
+  }
+
+  async #hashes(level: number, index: number, width: number): Promise<Buffer> {
+    const path = tilePath(level, index, width)
+    const { data: found, isFull } = await this.#read(path, tilePath(level, index))
+    const data = isFull ? found?.subarray(0, width * HASH) : found
+    if (data?.length !== width * HASH) throw damaged(join(this.#dir, path), found !== undefined)
     return data
   }
 }
+
+const damaged = (path: string, isThere: boolean): LogDamaged =>
+  new LogDamaged(
+    `The log file ${path} is ${isThere ? 'damaged' : 'missing'}. Keep the folder as evidence and restore it.`,
+  )
 
 /** The files of one bundle: its entries, and their bodies where there are any. */
 function bundles(tile: number, last: readonly Appended[]): [path: string, data: Uint8Array][] {
