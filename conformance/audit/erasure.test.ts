@@ -140,8 +140,18 @@ test('an agent cannot make a denied call that leaves no record, by text that is 
   await client.call(`${'x'.repeat(499)}😀`, {})
   await client.call('drop', { text: '\ud800' })
   const denied = (await entries('call.denied')).slice(before)
-  assert.deepEqual(
-    denied.map(({ data }) => String(data.name).slice(-5)),
-    ['drop\ufffd', 'xxxx\ufffd', 'drop'],
-  )
+  assert.equal(denied.length, 3)
+  assert.equal(denied[2]?.data.name, 'drop')
+  assert.match(ostiary('audit', 'open', String(denied[0]?.index)).stdout, /drop\ufffd/)
+})
+
+test('an agent cannot write text into the log itself, where nobody could erase it, as the name of what it calls', async () => {
+  const state = await gateway.enrol('scribbler')
+  await using client = await RawClient.open(state, { template: 'visit' }, '/mcp/ehr')
+  await client.initialize()
+  await client.call('Cleo Unlikely has measles', {})
+  await client.send(JSON.stringify({ jsonrpc: '2.0', id: 9, method: 'Cleo Unlikely/measles', params: {} }))
+  const denied = (await entries('call.denied')).slice(-2)
+  assert.ok(!JSON.stringify(denied).includes('Unlikely'))
+  assert.match(ostiary('audit', 'open', String(denied[0]?.index)).stdout, /Cleo Unlikely has measles/)
 })

@@ -1,3 +1,4 @@
+import type { Action } from '../model/action.ts'
 import type { LogEvent } from '../model/evidence.ts'
 import type { Reason } from '../model/reasons.ts'
 import type { Exchange, Facts } from './exchange.ts'
@@ -41,10 +42,10 @@ export function deniedEvent(
     ...(task ? { task: task.id } : tokenTask === undefined ? {} : { task: tokenTask }),
     ...(grant ? { grant: grant.id } : {}),
     trace: exchange.trace.logged,
-    ...(task && grant && action ? keptOf({ task, grant, action }, keepsArguments) : {}),
+    ...(task && grant && action ? keptDenied({ task, grant, action }, keepsArguments) : {}),
     data: {
       call: exchange.id,
-      ...(action ? describe(action) : {}),
+      ...(action ? describeUnverified(action) : {}),
       ...flowOf(exchange.facts),
       code: why.code,
       stage: stage ?? 'receive',
@@ -64,10 +65,28 @@ export function blockedEvent(exchange: Exchange, why: Reason, method: string): L
     data: {
       call: exchange.id,
       server: action.server,
-      method: method.slice(0, 100),
+      method: plain(method) ?? '?',
       code: why.code,
     },
   }
+}
+
+/** Names and methods as people give them, none of which is a sentence. Of what was refused nobody has seen that they exist. */
+const plain = (text: string): string | undefined => (/^[\w.:/@+$-]{1,128}$/.test(text) ? text : undefined)
+
+/** As {@link describe}, for a call whose names are only what an agent wrote: what reads like text is content, and not for the log itself. */
+function describeUnverified(action: Action) {
+  const { name, ...rest } = describe(action)
+  const shown = name === undefined ? undefined : plain(name)
+  return { ...rest, method: plain(action.method) ?? '?', ...(shown === undefined ? {} : { name: shown }) }
+}
+
+function keptDenied(facts: Pick<Facts, 'task' | 'action' | 'grant'>, keepsArguments: boolean) {
+  const { about, content } = keptOf(facts, keepsArguments)
+  const { name } = facts.action
+  const hidden = name === undefined || plain(name) !== undefined ? {} : { name: name.slice(0, 2000) }
+  const all = { ...content, ...hidden }
+  return { ...(about ? { about } : {}), ...(Object.keys(all).length === 0 ? {} : { content: all }) }
 }
 
 const findingsOf = ({ findings }: Exchange) => (findings.size === 0 ? {} : { findings: [...findings] })
