@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,7 +11,7 @@ import { GrowingTree } from '../../packages/gateway/src/audit/testing.ts'
 import { formatSubmission } from '../../packages/gateway/src/audit/witness/submission.ts'
 import { readerOf } from '../support/forged-log.ts'
 import type { GuardedGateway } from '../support/gateway.ts'
-import { startGuarded } from '../support/gateway.ts'
+import { BIN, startGuarded } from '../support/gateway.ts'
 import { eventually, Service } from '../support/witness.ts'
 
 /** A gateway whose log is signed by `ostiary signer`, a process that the gateway cannot look into. */
@@ -86,4 +87,15 @@ test('a gateway on another log does not start with this signer', async () => {
   await assert.rejects(() => gateway.start(), /keeps its name and key/)
   writeFileSync(path, name)
   await gateway.start()
+})
+
+test('a file that is no socket is not replaced by one', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'ostiary-signer-'))
+  const precious = join(dir, 'precious')
+  writeFileSync(precious, 'kept')
+  const args = ['signer', '--origin', 'log.example.org', '--state', join(dir, 'state'), '--socket', precious]
+  const run = spawnSync(process.execPath, [BIN, ...args], { encoding: 'utf8', timeout: 20_000 })
+  assert.match(run.stderr, /is no socket, so it is not replaced/)
+  assert.equal(readFileSync(precious, 'utf8'), 'kept')
+  rmSync(dir, { recursive: true })
 })

@@ -1,4 +1,5 @@
-import { chmodSync, rmSync } from 'node:fs'
+import { lstatSync, rmSync } from 'node:fs'
+import type { Server } from 'node:http'
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { diskFiles } from '../../audit/files.ts'
@@ -31,13 +32,11 @@ export const signerCommand = (): Command =>
       const server = signingServer(service, (error) => context.say(`not signed: ${(error as Error).message}`))
       const socket = resolve(options.socket)
       // The folder is ours alone while we run, so an old socket is stale.
+      const found = lstatSync(socket, { throwIfNoEntry: false })
+      if (found && !found.isSocket())
+        throw new CommandFailed(`--socket: ${socket} is no socket, so it is not replaced`, EXIT.usage)
       rmSync(socket, { force: true })
-      const { promise, resolve: ready, reject } = Promise.withResolvers<void>()
-      server.once('error', reject)
-      server.listen(socket, ready)
-      await promise
-      // The group's: whoever may write to it can have extensions signed, and nothing else.
-      if (process.platform !== 'win32') chmodSync(socket, 0o660)
+      await listenForGroup(server, socket)
       context.out(
         context.json
           ? JSON.stringify({ schema: 'ostiary/v1/Signer', socket, vkey: service.vkey })
@@ -46,3 +45,16 @@ export const signerCommand = (): Command =>
       await untilStopped()
       await closeNow(server)
     })
+
+/** Whoever may write to the socket can have extensions signed, and nothing else. It is the group's from its first moment. */
+async function listenForGroup(server: Server, socket: string): Promise<void> {
+  const { promise, resolve: ready, reject } = Promise.withResolvers<void>()
+  server.once('error', reject)
+  const mask = process.umask(0o117)
+  try {
+    server.listen(socket, ready)
+    await promise
+  } finally {
+    process.umask(mask)
+  }
+}
