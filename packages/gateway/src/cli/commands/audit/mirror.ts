@@ -6,7 +6,7 @@ import { parseVkey } from '@ostiary/evidence'
 import { Command } from 'commander'
 import type { MirrorStatus } from '../../../audit/mirror/mirror.ts'
 import { RestoreRefused, restoreLog } from '../../../audit/mirror/restore.ts'
-import { MirrorFailed } from '../../../audit/mirror/store.ts'
+import { MirrorContradicts, MirrorFailed } from '../../../audit/mirror/store.ts'
 import { verifyMirror } from '../../../audit/mirror/verify.ts'
 import { References } from '../../../credentials/resolve.ts'
 import { mirrorStore } from '../../../gateway/mirror-store.ts'
@@ -166,7 +166,7 @@ async function reaching<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    if (error instanceof MirrorFailed)
+    if (error instanceof MirrorFailed || error instanceof MirrorContradicts)
       throw new CommandFailed(`The copy cannot be read: ${error.message}.`, EXIT.unreachable)
     if (error instanceof RestoreRefused) throw new CommandFailed(error.message)
     throw error
