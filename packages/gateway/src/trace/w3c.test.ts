@@ -142,3 +142,12 @@ test('long lists of blanks and marks are read in time with their length', () => 
     for (const read of [parseTraceparent, parseTracestate, parseBaggage]) read(part.repeat(4096))
   assert.ok(performance.now() - began < 500)
 })
+
+test('attack: a baggage of blanks that could be read in many ways is read in one', () => {
+  const blanks = ' '.repeat(40)
+  assert.deepEqual(parseBaggage(`a=${blanks}b${blanks};${blanks}c${blanks}=${blanks};d${blanks}`)?.length, 1)
+  const began = performance.now()
+  for (const part of [`;a=${blanks}`, `;${blanks}a`, `;a${blanks}=${blanks}`])
+    assert.equal(parseBaggage(`a=${part.repeat(5)}"`), undefined)
+  assert.ok(performance.now() - began < 200)
+})

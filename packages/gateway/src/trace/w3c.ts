@@ -54,9 +54,11 @@ export function parseTracestate(value: unknown): readonly Member[] | undefined {
 }
 
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}"
-const BAGGAGE_VALUE = '[\\x21\\x23-\\x2b\\x2d-\\x3a\\x3c-\\x5b\\x5d-\\x7e]*'
+const BAGGAGE_OCTET = '[\\x21\\x23-\\x2b\\x2d-\\x3a\\x3c-\\x5b\\x5d-\\x7e]'
+/** No white space can be matched in two ways, or an agent could have all the ways tried. */
+const BAGGAGE_VALUE = `[ \\t]*(?:${BAGGAGE_OCTET}+[ \\t]*)?`
 const BAGGAGE_MEMBER = new RegExp(
-  `^(${TOKEN})[ \\t]*=[ \\t]*${BAGGAGE_VALUE}(?:[ \\t]*;[ \\t]*${TOKEN}(?:[ \\t]*=[ \\t]*${BAGGAGE_VALUE})?)*$`,
+  `^(${TOKEN})[ \\t]*=${BAGGAGE_VALUE}(?:;[ \\t]*${TOKEN}[ \\t]*(?:=${BAGGAGE_VALUE})?)*$`,
 )
 const MOST_BAGGAGE = 64
 const LONGEST_BAGGAGE = 8192
