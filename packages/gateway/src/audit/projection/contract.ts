@@ -125,6 +125,31 @@ export function projectionContract(name: string, fresh: () => Promise<TestPlace>
       assert.deepEqual(logs, [{ projected: 9 }])
     })
 
+    test('attack: names as long as an agent can write them, and times that no calendar has, do not stop the tables', async () => {
+      const store = await open('long')
+      // No two characters alike, so that no index can make them shorter.
+      const long = (from: number) =>
+        Array.from({ length: 5000 }, (_, n) =>
+          String.fromCharCode(0x4e00 + ((from + n * 7919) % 20_000)),
+        ).join('')
+      const log = new FakeLog().push(
+        {
+          type: 'call.denied',
+          task: long(1),
+          actor: { kind: 'agent', agent: long(2), instance: long(3) },
+          subjects: [long(4)],
+          data: { server: long(5), name: long(6), code: long(7), call: long(8) },
+          trace: { id: long(9), span: long(10) },
+        },
+        { ts: Number.MAX_SAFE_INTEGER },
+      )
+      assert.equal((await new Projector(store, log.folder).run()).projected, 2)
+      const db = questionsOver(store.dialect, (sql, parameters) => store.query(sql, parameters))
+      assert.equal((await did(db, { agent: long(2).slice(0, 500) }, { count: 10 })).rows.length, 1)
+      const span = { since: 0, until: Date.UTC(2027, 0, 1) }
+      assert.equal((await reportFacts(db, span, { read: async () => undefined })).denials.length > 0, true)
+    })
+
     test('a gap is refused', async () => {
       const store = await open('gap')
       const row = rowOf(store.log, 3, 'leaf', new FakeLog().push({ ts: AT }).entriesOf[0]?.entry as LogEntry)

@@ -12,7 +12,11 @@ export interface Batch {
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
-const MAX_TEXT = 1000
+/** PostgreSQL indexes at most 2704 octets: one text of three octets a character fits, and so do the five of the sums, shorter. */
+const MAX_TEXT = 500
+const MAX_KEY = 150
+/** ECMA-262 section 21.4.1.1: no date is later. */
+const LAST_MOMENT = 8.64e15
 const MAX_SUBJECTS = 1000
 
 /** No database takes every string: PostgreSQL has no NUL and no half of a surrogate pair. Nothing in an entry may stop the projection. */
@@ -20,6 +24,8 @@ function text(value: unknown): string | null {
   if (typeof value !== 'string' || value === '') return null
   return value.slice(0, MAX_TEXT).toWellFormed().replaceAll('\0', '\ufffd')
 }
+
+const key = (value: string | null): string => (value ?? '').slice(0, MAX_KEY).toWellFormed()
 
 const count = (value: unknown): number | null =>
   Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : null
@@ -38,7 +44,7 @@ export function rowOf(log: number, seq: number, leaf: string, entry: LogEntry): 
   return {
     log,
     seq,
-    ts: count(entry.ts) ?? 0,
+    ts: Math.min(count(entry.ts) ?? 0, LAST_MOMENT),
     type: text(entry.type) ?? '',
     actor: text(actor.kind) ?? '',
     agent: text(actor.agent) ?? text(data.agent) ?? target('agt'),
@@ -102,11 +108,11 @@ export const hoursOf = (entries: readonly EntryRow[]): HourRow[] =>
     (row) => ({
       log: row.log,
       hour: Math.floor(row.ts / HOUR_MS) * HOUR_MS,
-      type: row.type,
-      server: row.server ?? '',
-      name: row.method?.startsWith('resources/') ? '' : (row.name ?? ''),
-      outcome: row.outcome ?? '',
-      code: row.code ?? '',
+      type: key(row.type),
+      server: key(row.server),
+      name: row.method?.startsWith('resources/') ? '' : key(row.name),
+      outcome: key(row.outcome),
+      code: key(row.code),
     }),
     { entries: () => 1, bytes: (row) => row.bytes ?? 0, ms: (row) => row.ms ?? 0 },
   )
@@ -118,9 +124,9 @@ export const agentDaysOf = (entries: readonly EntryRow[]): AgentDayRow[] =>
     (row) => ({
       log: row.log,
       day: Math.floor(row.ts / DAY_MS) * DAY_MS,
-      agent: row.agent ?? '',
-      type: row.type,
-      code: row.code ?? '',
+      agent: key(row.agent),
+      type: key(row.type),
+      code: key(row.code),
     }),
     { entries: () => 1, bytes: (row) => row.bytes ?? 0 },
   )

@@ -140,7 +140,8 @@ export function describe(action: Action) {
   return {
     protocol: action.protocol,
     ...(action.protocol === 'mcp' ? { era: action.era } : {}),
-    server: action.server,
+    // On the aggregate endpoint an agent can write anything in its place.
+    server: action.server.slice(0, 60),
     method: action.method,
     ...(action.name === undefined || action.kind === 'resource' ? {} : { name: action.name.slice(0, 500) }),
     bytes: action.bytes,
