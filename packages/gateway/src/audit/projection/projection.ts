@@ -29,7 +29,10 @@ export interface ProjectionDeps {
 export interface ProjectionState {
   readonly projected: number
   readonly size: number
+  /** Why they cannot be used; undefined when they can. */
   readonly problem: string | undefined
+  /** What people have to know of tables that can be used. */
+  readonly warning: string | undefined
 }
 
 interface Question {
@@ -54,6 +57,7 @@ export class Projection implements AsyncDisposable {
   /** Rebuilds that have not emptied them yet. */
   #rebuilding = 0
   #problem: string | undefined
+  #warning: string | undefined
   #failures = 0
   #retryAt = 0
   #isClosed = false
@@ -69,7 +73,12 @@ export class Projection implements AsyncDisposable {
   }
 
   get state(): ProjectionState {
-    return { projected: this.#projected, size: this.#d.log.size, problem: this.#problem }
+    return {
+      projected: this.#projected,
+      size: this.#d.log.size,
+      problem: this.#problem,
+      warning: this.#warning,
+    }
   }
 
   /**
@@ -177,7 +186,7 @@ export class Projection implements AsyncDisposable {
       // The next one may find a file that it has to begin anew.
       this.#emptied()
       this.#retryAt = Date.now() + Math.min(FOLLOW_MS * 2 ** this.#failures++, LONGEST_RETRY_MS)
-      this.#tellProblem(why)
+      this.#told(why, this.#warning)
       this.#ended(why)
     })
     return thread
@@ -189,7 +198,7 @@ export class Projection implements AsyncDisposable {
       this.#projected = projected
       if (projected === size) {
         this.#failures = 0
-        this.#tellProblem(warning)
+        this.#told(undefined, warning)
       }
       this.#news.resolve()
       this.#news = Promise.withResolvers<void>()
@@ -217,9 +226,10 @@ export class Projection implements AsyncDisposable {
     this.#projected = 0
   }
 
-  #tellProblem(problem: string | undefined): void {
-    if (problem === this.#problem) return
+  #told(problem: string | undefined, warning: string | undefined): void {
+    if (problem === this.#problem && warning === this.#warning) return
     this.#problem = problem
-    this.#d.onProblem(problem)
+    this.#warning = warning
+    this.#d.onProblem(problem ?? warning)
   }
 }

@@ -31,8 +31,8 @@ export function reindexCommand(): Command {
     })
 }
 
-const described = ({ projected, size, problem }: ProjectionState): string =>
-  `The searchable tables hold ${projected} of ${size} entries.${problem === undefined ? '' : `\n${problem}`}`
+const described = ({ projected, size, problem, warning }: ProjectionState): string =>
+  [`The searchable tables hold ${projected} of ${size} entries.`, problem, warning].filter(Boolean).join('\n')
 
 async function whileRunning(context: CliContext): Promise<ProjectionState> {
   let state = await context.control().call<ProjectionState>('POST', '/audit/reindex')
@@ -61,5 +61,5 @@ async function whileStopped(context: CliContext): Promise<ProjectionState> {
     told = Date.now()
     context.say(`${done} of ${of}`)
   })
-  return { projected, size, problem: warning }
+  return { projected, size, problem: undefined, warning }
 }
