@@ -6,6 +6,7 @@ const WAIT_MS = 1000
 export class FleetMetrics {
   readonly #last = new Map<object, Snapshot>()
   #past: Snapshot = []
+  #folding: Promise<void> = Promise.resolve()
   readonly #members: () => Iterable<{ readonly key: object; ask(): Promise<Snapshot> }>
 
   constructor(members: () => Iterable<{ readonly key: object; ask(): Promise<Snapshot> }>) {
@@ -25,13 +26,16 @@ export class FleetMetrics {
     return [this.#past, ...this.#last.values()]
   }
 
-  /** A worker is no more. */
-  async ended(key: object): Promise<void> {
-    const last = this.#last.get(key)
-    if (!last) return
-    const { folded } = await import('../../trace/metrics.ts')
-    const past = await folded([this.#past, last])
-    this.#last.delete(key)
-    this.#past = past
+  /** A worker is no more. Those that end at once are added up one after another. */
+  ended(key: object): Promise<void> {
+    this.#folding = this.#folding.then(async () => {
+      const last = this.#last.get(key)
+      if (!last) return
+      const { folded } = await import('../../trace/metrics.ts')
+      const past = await folded([this.#past, last])
+      this.#last.delete(key)
+      this.#past = past
+    })
+    return this.#folding
   }
 }
