@@ -136,14 +136,20 @@ test('that somebody asked who saw a subject is recorded, by pseudonym and not by
   })
   await assert.rejects(gateway.control('POST', '/audit/who-saw', { subject: 'Nobody Of This Name' }))
   const { size } = await gateway.control<{ size: number }>('GET', '/audit')
-  const { entry } = await gateway.control<{ entry: { type: string; actor: { kind: string }; data: object } }>(
-    'GET',
-    `/audit/entries/${size - 1}`,
-  )
+  const entryAt = async (index: number) =>
+    (
+      await gateway.control<{ entry: { type: string; actor: { kind: string }; data: object } }>(
+        'GET',
+        `/audit/entries/${index}`,
+      )
+    ).entry
+  const entry = await entryAt(size - 2)
   assert.match(subject, /^sbj_/)
   assert.equal(entry.type, 'audit.queried')
   assert.equal(entry.actor.kind, 'operator')
   assert.deepEqual(entry.data, { question: 'who-saw', subject })
+  // Otherwise an auditor could try every name there is to find out who is known here.
+  assert.deepEqual((await entryAt(size - 1)).data, { question: 'who-saw', known: false })
 })
 
 test('what an agent did: each call with its outcome, by tool, by time, page by page', async () => {

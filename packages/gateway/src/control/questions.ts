@@ -79,8 +79,10 @@ export function questionRoutes(deps: QuestionsApiDeps): Hono<ControlEnv> {
   app.post('/audit/who-saw', async (c) => {
     const { subject: name, ...asked } = await readInput(c, WhoSaw)
     const subject = PSEUDONYM.test(name) ? name : await deps.subjects.pseudonymOf(name)
+    // Also whether somebody is known at all is an answer; a name that is not goes nowhere.
+    const about = subject === undefined ? { known: false } : { subject }
+    await log.append({ type: 'audit.queried', actor: by(c), data: { question: 'who-saw', ...about } })
     if (subject === undefined) return refuse('SUBJECT_UNKNOWN')
-    await log.append({ type: 'audit.queried', actor: by(c), data: { question: 'who-saw', subject } })
     const words = { read, purpose: async (task: string) => (await deps.tasks.get(task))?.purpose }
     const page = await projection.ask((db) => whoSaw(db, { ...asked, subject }, pagingOf(asked), words))
     const names = new Map((await agents.list()).map(({ id, name }) => [id, name]))
