@@ -39,12 +39,27 @@ export function dataDirOf(configPath: string): string {
 
 /** One JSON object with its schema name, or what people read. */
 export function show(context: CliContext, schema: string, value: object, text: () => string): void {
-  context.out(context.json ? JSON.stringify({ schema: `ostiary/v1/${schema}`, ...value }) : text())
+  context.out(context.json ? jsonOf({ schema: `ostiary/v1/${schema}`, ...value }) : printable(text()))
 }
+
+/** Names come from servers and agents. None may steer the terminal, or write a line that looks like ours. */
+export const printable = (text: string): string => text.replace(/[^\P{C}\n\t]/gu, '\ufffd')
+
+/** On one line. */
+export const oneLine = (text: string): string => text.replace(/\p{C}/gu, '\ufffd')
+
+/** The same value for a program, and for a terminal that gets to see it. */
+export const jsonOf = (value: object): string =>
+  JSON.stringify(value).replace(/[\x7f-\x9f\p{Cf}]/gu, (char) =>
+    Array.from(
+      { length: char.length },
+      (_, i) => `\\u${char.charCodeAt(i).toString(16).padStart(4, '0')}`,
+    ).join(''),
+  )
 
 /** Columns as wide as their widest cell; control characters made visible, since names come from servers. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const clean = rows.map((row) => row.map((cell) => cell.replace(/\p{Cc}|\p{Cf}/gu, '\ufffd')))
+  const clean = rows.map((row) => row.map(oneLine))
   const width = head.map((title, i) => Math.max(title.length, ...clean.map((row) => (row[i] ?? '').length)))
   const line = (cells: readonly string[]) =>
     cells

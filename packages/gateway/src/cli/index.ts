@@ -1,6 +1,7 @@
 import { GatewayRefusal, GatewayUnreachable } from '@ostiary/agent'
 import { CommanderError } from 'commander'
 import { ConfigInvalid } from '../config/load.ts'
+import { printable } from './context.ts'
 import { CommandFailed, EXIT } from './exit.ts'
 import { program } from './program.ts'
 
@@ -11,7 +12,7 @@ export async function run(argv: readonly string[]): Promise<void> {
   } catch (error) {
     process.exitCode = exitCodeOf(error)
     const message = messageOf(error)
-    if (message) process.stderr.write(`${message}\n`)
+    if (message) process.stderr.write(`${printable(message)}\n`)
   }
 }
 

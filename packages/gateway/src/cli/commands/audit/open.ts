@@ -10,9 +10,6 @@ export function openCommand(): Command {
       const found = await context
         .control()
         .call<{ content: object }>('POST', `/audit/entries/${encodeURIComponent(index)}/open`)
-      show(context, 'AuditContent', found, () => printable(JSON.stringify(found.content, null, 2)))
+      show(context, 'AuditContent', found, () => JSON.stringify(found.content, null, 2))
     })
 }
-
-/** Somebody else wrote it, so it must not steer the terminal. */
-const printable = (text: string): string => text.replace(/[^\P{C}\n]/gu, '\ufffd')

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import type { CliContext } from '../../context.ts'
-import { contextOf, time } from '../../context.ts'
+import { contextOf, jsonOf, oneLine, time } from '../../context.ts'
 import { CommandFailed, EXIT } from '../../exit.ts'
 
 interface EntryView {
@@ -52,12 +52,12 @@ async function print(
   const entries = text
     .split('\n')
     .filter(Boolean)
-    .map((line) => ({ line, entry: JSON.parse(line) as EntryView }))
-  const wanted = entries.filter(({ entry }) => type === undefined || entry.type === type)
-  for (const { line, entry } of wanted.slice(Math.max(0, wanted.length - count)))
-    context.out(context.json ? line : summary(entry))
+    .map((line) => JSON.parse(line) as EntryView)
+  const wanted = entries.filter((entry) => type === undefined || entry.type === type)
+  for (const entry of wanted.slice(Math.max(0, wanted.length - count)))
+    context.out(context.json ? jsonOf(entry) : summary(entry))
   const last = entries.at(-1)
-  return last ? last.entry.index + 1 : (from ?? 0)
+  return last ? last.index + 1 : (from ?? 0)
 }
 
 function summary({ index, ts, type, actor, data }: EntryView): string {
@@ -75,15 +75,7 @@ function summary({ index, ts, type, actor, data }: EntryView): string {
     'scope',
     'target',
   ]
-    .flatMap((key) =>
-      data[key] === undefined
-        ? []
-        : [
-            `${key}=${String(data[key])
-              .replace(/\p{Cc}/gu, '\ufffd')
-              .slice(0, 80)}`,
-          ],
-    )
+    .flatMap((key) => (data[key] === undefined ? [] : [`${key}=${String(data[key]).slice(0, 80)}`]))
     .join(' ')
-  return `${String(index).padStart(6)}  ${time(ts)}  ${type.padEnd(17)}  ${who}  ${what}`.trimEnd()
+  return oneLine(`${String(index).padStart(6)}  ${time(ts)}  ${type.padEnd(17)}  ${who}  ${what}`).trimEnd()
 }
