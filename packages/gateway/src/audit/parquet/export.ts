@@ -39,7 +39,8 @@ export async function exportParquet(
   const { origin } = await folder.checkpoint()
   const slug = slugOf(origin)
   await mkdir(dir, { recursive: true, mode: 0o700 })
-  const there = (await readdir(dir)).flatMap((name) => rangeOf(name) ?? [])
+  // Another log may have as many entries, and its files stand beside these.
+  const there = (await readdir(dir)).flatMap((name) => rangeOf(name) ?? []).filter((one) => one.slug === slug)
   const wanted: FileRange[] = []
   for (const range of ranges.map((one) => ({ slug, ...one }))) {
     const same = there.filter(({ from, to }) => from === range.from && to === range.to)

@@ -22,5 +22,6 @@ export function rangeOf(name: string): (FileRange & { readonly part: Part }) | u
   return slug === undefined ? undefined : { slug, from: Number(from), to: Number(to), part: part as Part }
 }
 
-export const overlaps = (a: FileRange, b: FileRange): boolean =>
-  a.slug === b.slug && a.from < b.to && b.from < a.to
+/** Of files of one log. */
+export const overlaps = (a: Omit<FileRange, 'slug'>, b: Omit<FileRange, 'slug'>): boolean =>
+  a.from < b.to && b.from < a.to

@@ -124,6 +124,23 @@ test('the files say which entries they hold, and what is there is neither writte
   assert.deepEqual(await readdir(out), before)
 })
 
+test('two logs of the same length in one folder are both written', async () => {
+  const out = join(dir, 'both')
+  const range = [{ from: 0, to: 4 }]
+  const other = new LogFolder(join(dir, 'log'), '')
+  other.checkpoint = async () => ({ ...(await folder.checkpoint()), origin: 'log.example.org/two' })
+  other.entries = (from, to) => folder.entries(from, to)
+  for (const log of [folder, other]) assert.equal((await exportParquet(log, out, range)).length, 1)
+  await using both = await openParquet(out)
+  assert.deepEqual(
+    both.covers.map(({ log, from, size }) => [log, from, size]),
+    [
+      [ORIGIN, 0, 4],
+      ['log.example.org/two', 0, 4],
+    ],
+  )
+})
+
 test('a month is written only when it is over, and alone when asked for', async () => {
   const inOctober = Date.UTC(2026, 9, 10)
   assert.deepEqual(
