@@ -60,9 +60,7 @@ async function measure(place: ProjectionPlace): Promise<void> {
       : "select sum(pg_total_relation_size(oid))::bigint as bytes from pg_class where relname like 'projection_%' and relkind in ('r', 'm')",
     [],
   )
-  print(
-    `| rebuild | ${seconds.toFixed(0)} s, ${Math.round(size / seconds)} entries/s, indexes included |`,
-  )
+  print(`| rebuild | ${seconds.toFixed(0)} s, ${Math.round(size / seconds)} entries/s, indexes included |`)
   print(
     `| size | ${(Number(bytes[0]?.bytes) / 1e9).toFixed(2)} GB, ${Math.round(Number(bytes[0]?.bytes) / size)} bytes an entry |`,
   )
