@@ -107,6 +107,19 @@ test('a log that goes on says so in an entry, extends its mirror, and contradict
   )
 })
 
+test('a crafted witnessed checkpoint in the copy leaves no log that does not open', async () => {
+  using from = await mirrored(300, 3)
+  rmSync(join(from.data, 'log'), { recursive: true })
+  const restored = { ...from, dataDir: from.data, goesOn: true, signer: 'file' as const, clock }
+  writeFileSync(join(from.copy, 'checkpoint.witnessed'), from.held)
+  await assert.rejects(restoreLog(restored), /Witnesses have seen 303 entries and the copy holds 300/)
+  assert.ok(!existsSync(join(from.data, 'log')))
+  writeFileSync(join(from.copy, 'checkpoint.witnessed'), from.held.replace('303', '301'))
+  await restoreLog(restored)
+  assert.ok(!existsSync(join(from.data, 'log', 'checkpoint.witnessed')))
+  await (await open(from.data)).close()
+})
+
 test('a restore touches no log that is there, needs the key to go on, and takes nothing that does not verify', async () => {
   using from = await mirrored(300, 0)
   using other = await mirrored(10, 0)

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import type { ReadFile } from '@ostiary/evidence'
-import { parseVkey, WITNESSED_CHECKPOINT } from '@ostiary/evidence'
+import type { ReadFile, VerifierKey } from '@ostiary/evidence'
+import { openCheckpoint, parseVkey, WITNESSED_CHECKPOINT } from '@ostiary/evidence'
 import type { SignerConfig } from '../../config/signer-schema.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { syncDir } from '../../lib/sync-dir.ts'
@@ -48,9 +48,9 @@ export interface Restored {
  */
 export async function restoreLog(options: RestoreOptions): Promise<Restored> {
   const { read, dataDir, vkey, goesOn, signer, clock } = options
-  const origin = parseVkey(vkey)?.name
-  if (origin === undefined)
-    throw new RestoreRefused('The public key is malformed. Write it as in the file vkey of the log.')
+  const key = parseVkey(vkey)
+  if (!key) throw new RestoreRefused('The public key is malformed. Write it as in the file vkey of the log.')
+  const origin = key.name
   const live = join(dataDir, 'log')
   if (existsSync(live))
     throw new RestoreRefused(`There is a log in ${live}. Move it away first and keep it: it is evidence.`)
@@ -72,13 +72,20 @@ export async function restoreLog(options: RestoreOptions): Promise<Restored> {
     if (data) await diskFiles.put(join(unfinished, path), data)
     return data
   }
-  await copying(WITNESSED_CHECKPOINT)
   const report = await verifyMirror(copying, { vkey })
   if (!report.ok) {
     await rm(unfinished, { recursive: true, force: true })
     const [problem] = report.problems
     throw new RestoreRefused(`The copy does not verify: ${problem?.detail}. Nothing was restored.`)
   }
+  const witnessed = await witnessedIn(read, key)
+  if (witnessed && goesOn && witnessed.size > report.size) {
+    await rm(unfinished, { recursive: true, force: true })
+    throw new RestoreRefused(
+      `Witnesses have seen ${witnessed.size} entries and the copy holds ${report.size}: a log that went on from there would contradict them. Leave --continue out: a new log begins.`,
+    )
+  }
+  if (witnessed) await diskFiles.put(join(unfinished, WITNESSED_CHECKPOINT), Buffer.from(witnessed.note))
   await diskFiles.put(join(unfinished, 'vkey'), Buffer.from(`${vkey}\n`))
   await mkdir(dirname(folder), { recursive: true, mode: 0o700 })
   // First, so that a kill right after leaves no key with which a second log of that name could begin.
@@ -94,6 +101,17 @@ export async function restoreLog(options: RestoreOptions): Promise<Restored> {
   })
   await log.close()
   return { report, folder, origin: log.origin }
+}
+
+/** The checkpoint in the copy that witnesses cosigned. One that the log never signed is none, and is left behind. */
+async function witnessedIn(
+  read: ReadFile,
+  key: VerifierKey,
+): Promise<{ note: string; size: number } | undefined> {
+  const data = await read(WITNESSED_CHECKPOINT)
+  const note = data && Buffer.from(data).toString('utf8')
+  const checkpoint = note === undefined ? undefined : await openCheckpoint(note, key)
+  return note === undefined || !checkpoint ? undefined : { note, size: checkpoint.size }
 }
 
 const keyOf = (dataDir: string): string => join(dataDir, 'keys', 'log.key')
