@@ -142,3 +142,17 @@ test('no changed character of a cosigned checkpoint makes it say anything else, 
     }),
   )
 })
+
+test('a key that was ground until it has the id of the log’s is not the log of the policy', async () => {
+  const other = new TestSigner(ORIGIN)
+  const ground = { ...other.parsed, id: log.parsed.id }
+  const line = other.line(text).replace(/\S+\n$/, (data) => {
+    const bytes = Buffer.from(data, 'base64')
+    log.parsed.id.forEach((byte, i) => {
+      bytes[i] = byte
+    })
+    return `${bytes.toString('base64')}\n`
+  })
+  assert.ok(await verifyNote(`${text}\n${line}`, [ground]), 'it signs')
+  assert.equal(await openWitnessed(`${text}\n${line}`, policy(), ground), undefined)
+})
