@@ -71,7 +71,10 @@ export class Mirroring implements AsyncDisposable {
   whyRefuse(): Reason | undefined {
     if (!this.#config.required) return undefined
     const { currentAt = -Infinity } = this.#mirror
-    return this.#deps.clock.now() - currentAt > this.#maxBehindMs ? reason('MIRROR_BEHIND') : undefined
+    // A clock that was set back must not make an old copy look new.
+    return Math.abs(this.#deps.clock.now() - currentAt) > this.#maxBehindMs
+      ? reason('MIRROR_BEHIND')
+      : undefined
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
