@@ -144,7 +144,9 @@ export const TaskTemplateSchema = z.strictObject({
   subject_arguments: z
     .array(z.string().min(1))
     .default([])
-    .describe('Arguments whose values are subjects (patients, customers), for counting them.'),
+    .describe(
+      'Arguments whose values are subjects (patients, customers), whom a call is about, and for counting them.',
+    ),
   costs: z
     .record(z.string().regex(/^[a-z0-9-]+\/.+$/, 'write server/tool'), z.number().nonnegative())
     .default({})

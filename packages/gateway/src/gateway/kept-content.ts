@@ -38,18 +38,21 @@ export function aboutOf(
   { subjectArguments }: Pick<Grant, 'subjectArguments'>,
 ): { readonly about?: readonly string[] } {
   const named = subjectArguments.flatMap((name) =>
-    namesIn(args && Object.hasOwn(args, name) ? args[name] : undefined),
+    valuesOf(args, name).map((value) => (typeof value === 'string' ? value : canonicalize(value))),
   )
-  const names = [...(subject === undefined ? [] : [subject]), ...named].map(subjectName)
+  const short = named.filter((text) => text.length <= MAX_NAME)
+  const names = [...(subject === undefined ? [] : [subject]), ...short].map(subjectName)
   const about = [...new Set(names)].filter((name) => name !== '')
   return about.length === 0 ? {} : { about }
 }
 
-function namesIn(value: Json | undefined): readonly string[] {
-  if (value === undefined || value === null) return []
-  if (Array.isArray(value)) return (value as readonly Json[]).flatMap(namesIn)
-  const text = typeof value === 'string' ? value : canonicalize(value)
-  return text.length > 0 && text.length <= MAX_NAME ? [text] : []
+/** What an argument holds: each value of a list, of whatever depth, and never null. */
+export function valuesOf(args: JsonObject | undefined, name: string): readonly Json[] {
+  const flat = (value: Json): readonly Json[] => {
+    if (value === null) return []
+    return Array.isArray(value) ? (value as readonly Json[]).flatMap(flat) : [value]
+  }
+  return args && Object.hasOwn(args, name) ? flat(args[name] as Json) : []
 }
 
 /** Small arguments first, so that one giant does not keep the rest out. What does not fit is named with its size. */

@@ -10,7 +10,7 @@ import { reason } from '../../model/reasons.ts'
 import type { Authority } from '../authority.ts'
 import { isReason } from '../authority.ts'
 import type { Facts, Stage } from '../exchange.ts'
-import { aboutOf, callContent } from '../kept-content.ts'
+import { aboutOf, callContent, valuesOf } from '../kept-content.ts'
 import { lockSubject } from './locks.ts'
 
 type Recorded =
@@ -23,6 +23,9 @@ type Recorded =
   | 'tokenHash'
   | 'replayKey'
   | 'isWrite'
+
+/** That one call may name. Each is in the record of the call, of which an entry must have room for all. */
+const MAX_SUBJECTS = 500
 
 const COSTS_A_CALL: ReadonlySet<string> = new Set(['tool', 'prompt', 'resource', 'complete', 'model'])
 
@@ -39,6 +42,9 @@ export function recordStage(
     name: 'record',
     async run(facts: Pick<Facts, Recorded> & Partial<Pick<Facts, 'flow'>>, exchange) {
       const { action } = facts
+      const cost = costOf(facts)
+      if (cost.subjects.length > MAX_SUBJECTS)
+        return { decision: deny(reason('BUDGET_SPENT', { limit: MAX_SUBJECTS, dimension: 'subjects' })) }
       const to = how.destination(action.server)
       const event: LogEvent = {
         type: 'call.intent',
@@ -64,7 +70,7 @@ export function recordStage(
           subject: lockSubject(facts),
           task: facts.task.id,
           grant: facts.grant.id,
-          cost: costOf(facts),
+          cost,
         })
         if (isReason(result)) return { decision: deny(result) }
         return { decision: ALLOW, facts: { intent: result } }
@@ -90,10 +96,7 @@ function costOf({
     writes: isTool && isWrite !== false ? 1 : 0,
     spend:
       isTool || action.kind === 'model' ? (grant.costs[`${action.server}/${action.name ?? ''}`] ?? 0) : 0,
-    subjects: grant.subjectArguments.flatMap((name) => {
-      const value = action.args && Object.hasOwn(action.args, name) ? action.args[name] : undefined
-      return value === undefined || value === null ? [] : [canonicalize(value)]
-    }),
+    subjects: grant.subjectArguments.flatMap((name) => valuesOf(action.args, name).map(canonicalize)),
   }
 }
 
