@@ -7,6 +7,9 @@ import type { VerifierKey } from './vkey.ts'
 /** More than any quorum needs: the bound is on the work that a stranger's note can make. */
 const MAX_SIGNATURES = 64
 
+/** Characters: a checkpoint with as many of the largest signatures has a quarter of them. Each signature is over all of the text. */
+const MAX_NOTE = 1_048_576
+
 /** A signature that verified. */
 export interface NoteSignature {
   readonly key: VerifierKey
@@ -30,7 +33,7 @@ export async function verifyNote(
   keys: readonly VerifierKey[],
 ): Promise<OpenedNote | undefined> {
   const end = note.lastIndexOf('\n\n')
-  if (end < 0 || !note.endsWith('\n')) return undefined
+  if (note.length > MAX_NOTE || end < 0 || !note.endsWith('\n')) return undefined
   const text = note.slice(0, end + 1)
   const lines = note.slice(end + 2, -1).split('\n')
   if (lines.length > MAX_SIGNATURES || /[\u0000-\u0009\u000b-\u001f]/.test(note)) return undefined

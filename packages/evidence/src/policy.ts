@@ -1,4 +1,4 @@
-import { toBase64 } from './bytes.ts'
+import { equal } from './bytes.ts'
 import type { KeyKind, VerifierKey } from './vkey.ts'
 import { parseVkey } from './vkey.ts'
 
@@ -139,7 +139,7 @@ function keyOf(vkey: string, kinds: readonly KeyKind[], whose: string): Verifier
 
 /** The same public key under another name is the same. */
 const holds = (list: readonly { readonly key: VerifierKey }[], { key }: VerifierKey): boolean =>
-  list.some((other) => toBase64(other.key.key) === toBase64(key))
+  list.some((other) => equal(other.key.key, key))
 
 function decimal(text: string): number {
   if (!/^[1-9]\d{0,5}$/.test(text)) throw new Wrong('a threshold is `all`, `any` or a number from 1')

@@ -152,3 +152,19 @@ test('no changed character of a receipt lets it prove anything else, and no text
   ])
     assert.equal((await verifyReceipt({ receipt: broken, entry, vkey: log.vkey })).ok, false)
 })
+
+test('a receipt with a million lines of proof is refused at once, and not decoded first', () => {
+  const text = `c2sp.org/tlog-proof@v1\nindex 0\n${'A\n'.repeat(1_000_000)}\n`
+  const decoded: string[] = []
+  const { atob } = globalThis
+  globalThis.atob = (data) => {
+    decoded.push(data)
+    return atob(data)
+  }
+  try {
+    assert.equal(parseReceipt(text), undefined)
+  } finally {
+    globalThis.atob = atob
+  }
+  assert.deepEqual(decoded, [])
+})

@@ -7,6 +7,8 @@ import type { Cosignature } from './witnessed.ts'
 import { openWitnessed } from './witnessed.ts'
 
 const HEADER = 'c2sp.org/tlog-proof@v1'
+/** Hashes: of a tree of 2^63 leaves. */
+const MAX_PROOF = 63
 
 /** Where an entry stands, proven offline: index, inclusion path and the signed checkpoint (C2SP tlog-proof). */
 export interface Receipt {
@@ -25,9 +27,10 @@ export function parseReceipt(text: string): Receipt | undefined {
   const [header, ...lines] = text.slice(0, end).split('\n')
   if (lines[0]?.startsWith('extra ')) lines.shift()
   const index = /^index (0|[1-9]\d{0,15})$/.exec(lines.shift() ?? '')
+  // Counted before any is decoded: a stranger's text may have millions.
+  if (header !== HEADER || !index || lines.length > MAX_PROOF) return undefined
   const proof = lines.map(fromBase64)
-  if (header !== HEADER || !index || proof.length > 63 || proof.some((hash) => hash?.length !== 32))
-    return undefined
+  if (proof.some((hash) => hash?.length !== 32)) return undefined
   return { index: Number(index[1]), proof: proof as Uint8Array[], checkpoint: text.slice(end + 2) }
 }
 

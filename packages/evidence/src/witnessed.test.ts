@@ -156,3 +156,8 @@ test('a key that was ground until it has the id of the log’s is not the log of
   assert.ok(await verifyNote(`${text}\n${line}`, [ground]), 'it signs')
   assert.equal(await openWitnessed(`${text}\n${line}`, policy(), ground), undefined)
 })
+
+test('a note beyond any bound is refused before its signatures are checked', async () => {
+  const giant = `${text}${'x'.repeat(2 ** 20)}\n`
+  assert.equal(await verifyNote(`${giant}\n${log.line(giant)}`, [log.parsed]), undefined)
+})
