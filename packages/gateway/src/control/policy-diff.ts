@@ -26,13 +26,20 @@ export interface PolicyDiffApiDeps {
   ): Promise<PolicyDiff>
 }
 
+/** Characters of all drafts together: to read them holds up everything else, about a second for as many. */
+const MAX_DRAFT = 131_072
+
 const Draft = z.strictObject({
   ...SPAN,
   ...PAGING,
   files: z
-    .array(z.strictObject({ path: z.string().min(1).max(200), text: z.string().max(262_144) }))
+    .array(z.strictObject({ path: z.string().min(1).max(200), text: z.string() }))
     .min(1)
-    .max(50),
+    .max(50)
+    .refine(
+      (files) => files.reduce((sum, { text }) => sum + text.length, 0) <= MAX_DRAFT,
+      `drafts have ${MAX_DRAFT} characters at most, together`,
+    ),
 })
 
 /** Replays past decisions against draft policies. */

@@ -1,5 +1,6 @@
 import type { DetailedError, PolicyJson } from '@cedar-policy/cedar-wasm/nodejs'
 import { policySetTextToParts, policyToJson } from '@cedar-policy/cedar-wasm/nodejs'
+import { isTooDeep, tooDeepAt } from './nesting.ts'
 import { statements } from './statements.ts'
 
 export interface PolicyFile {
@@ -31,6 +32,11 @@ export function parsePolicies(files: readonly PolicyFile[]): ParsedPolicy[] {
   const policies = new Map<string, ParsedPolicy>()
   const problems: string[] = []
   for (const { path, text } of files) {
+    const deep = tooDeepAt(text)
+    if (deep !== undefined) {
+      problems.push(tooDeep(path, 1 + linesIn(text.slice(0, deep))))
+      continue
+    }
     const parts = policySetTextToParts(text)
     if (parts.type === 'failure') {
       problems.push(...parts.errors.map((error) => describe(path, text, error)))
@@ -42,11 +48,15 @@ export function parsePolicies(files: readonly PolicyFile[]): ParsedPolicy[] {
       problems.push(`${path}: the file cannot be cut into its ${parts.policies.length} policies`)
       continue
     }
+    let line = 1
+    let counted = 0
     for (const statement of found) {
+      line += linesIn(text.slice(counted, statement.at))
+      counted = statement.at
       const parsed = policyToJson(statement.text)
       // A template is no policy; it has been reported already.
       if (parsed.type === 'failure') continue
-      const line = lineAt(text, statement.at)
+      if (isTooDeep(parsed.json)) problems.push(tooDeep(path, line))
       const id = parsed.json.annotations?.id ?? `${path}:${line}`
       const other = policies.get(id)
       if (other) problems.push(`${path}:${line}: the id ${id} is taken by ${other.file}:${other.line}`)
@@ -60,12 +70,15 @@ export function parsePolicies(files: readonly PolicyFile[]): ParsedPolicy[] {
   return [...policies.values()]
 }
 
-const lineAt = (text: string, at: number): number => text.slice(0, at).split('\n').length
+const tooDeep = (path: string, line: number): string =>
+  `${path}:${line}: the policy goes deeper than can be read; write it as several policies`
+
+const linesIn = (text: string): number => text.split('\n').length - 1
 
 /** `file:line: message (help)`. Cedar counts its places in bytes; `firstLine` is where `text` starts in the file. */
 export function describe(path: string, text: string, error: DetailedError, firstLine = 1): string {
   const before = Buffer.from(text).subarray(0, error.sourceLocations?.[0]?.start ?? 0)
-  const line = firstLine + before.toString('utf8').split('\n').length - 1
+  const line = firstLine + linesIn(before.toString('utf8'))
   return `${path}:${line}: ${error.message}${error.help ? ` (${error.help})` : ''}`
 }
 

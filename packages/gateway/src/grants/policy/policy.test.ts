@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Json } from '../../model/json.ts'
-import { PoliciesInvalid } from './parse.ts'
+import { PoliciesInvalid, parsePolicies } from './parse.ts'
 import { PolicyEngine } from './policy.ts'
 import type { PolicyRequest } from './request.ts'
 import type { PolicyTool } from './schema.ts'
@@ -264,4 +264,38 @@ test('policies speak of models: which one, and whose', () => {
     ['ok', 'POLICY_FORBIDDEN', 'ok'],
   )
   engine.dispose()
+})
+
+test('attack: policies that go deeper than Cedar can follow are refused, and Cedar goes on', () => {
+  const when = (condition: string) => `permit (principal, action, resource) when { ${condition} };`
+  const nested = (open: string, inner: string, close: string) => (times: number) =>
+    when(open.repeat(times) + inner + close.repeat(times))
+  const shapes = [
+    nested('(', 'true', ')'),
+    nested('!(', 'true', ')'),
+    nested('[', '1', ']'),
+    nested('{a: ', '1', '}'),
+    nested('true || ', 'true', ''),
+    nested('1 + ', '1 == 1', ''),
+    nested('if true then ', 'true', ' else true'),
+    nested('if true then true else ', 'true', ''),
+    nested('', 'context', '.a'),
+    nested('', '[1]', '.contains(1)'),
+  ]
+  for (const shape of shapes) {
+    for (const times of [120, 300, 5000])
+      assert.throws(() => parsePolicies([{ path: 'deep.cedar', text: `\n${shape(times)}` }]), PoliciesInvalid)
+    assert.equal(parsePolicies([{ path: 'a.cedar', text: shape(20) }]).length, 1)
+  }
+  // What stands in a text or a comment is not counted, and closes nothing.
+  assert.equal(
+    parsePolicies([{ path: 'a.cedar', text: when(`"${'('.repeat(100)}" == "" // ${'['.repeat(99)}\n`) }])
+      .length,
+    1,
+  )
+  const hidden = when(`${'("))" == "" && '.repeat(40)}true${')'.repeat(40)}`)
+  assert.throws(
+    () => parsePolicies([{ path: 'a.cedar', text: hidden }]),
+    /a\.cedar:1: the policy goes deeper/,
+  )
 })

@@ -30,7 +30,8 @@ export function statements(text: string): Statement[] {
   return found
 }
 
-function endOfString(text: string, quote: number): number {
+/** Index of the quote that ends it. */
+export function endOfString(text: string, quote: number): number {
   for (let i = quote + 1; i < text.length; i++) {
     if (text[i] === '\\') i++
     else if (text[i] === '"') return i
