@@ -113,11 +113,12 @@ test('every query is one, and its metrics and labels exist', async () => {
       if (known && !/_lag_entries$/.test(metric))
         assert.ok(shown.has(metric), `${where}: ${metric} is not served`)
       if (!known) continue
-      const has = new Set([...known.labels, 'le', 'job'])
-      const used = [...text.matchAll(/\{\{ ?(?:\$labels\.)?(\w+) ?\}\}/g)].map(([, label = '']) => label)
-      for (const label of [...labels, ...used])
-        assert.ok(has.has(label), `${where}: ${metric} has no label ${label}`)
+      const has = new Set([...known.labels, 'le', 'job', 'instance'])
+      for (const label of labels) assert.ok(has.has(label), `${where}: ${metric} has no label ${label}`)
     }
+    const told = [...labels, ...[...metrics].flatMap((metric) => catalogue[baseOf(metric)]?.labels ?? [])]
+    for (const [, label = ''] of text.matchAll(/\{\{ ?(?:\$labels\.)?(\w+) ?\}\}/g))
+      assert.ok(told.includes(label), `${where}: no metric has a label ${label}`)
     for (const code of codes) assert.ok(code in REASONS, `${where}: there is no reason ${code}`)
   }
 })
