@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import type { LogEntry } from '../entry.ts'
 import { decisions } from '../questions/decisions.ts'
 import { did } from '../questions/did.ts'
+import { historyOf } from '../questions/history.ts'
 import { reportFacts } from '../questions/report.ts'
 import { timeline } from '../questions/timeline.ts'
 import { whoSaw } from '../questions/who-saw.ts'
@@ -148,6 +149,23 @@ export function projectionContract(name: string, fresh: () => Promise<TestPlace>
       assert.equal((await did(db, { agent: long(2).slice(0, 500) }, { count: 10 })).rows.length, 1)
       const span = { since: 0, until: Date.UTC(2027, 0, 1) }
       assert.equal((await reportFacts(db, span, { read: async () => undefined })).denials.length > 0, true)
+    })
+
+    test('no page of a history leaves out what came while the clock was back', async () => {
+      const store = await open('clock')
+      const actor = { kind: 'agent', agent: 'agt_clock', instance: 'ins_clock' } as const
+      const log = new FakeLog().push(...[10, 30, 20, 20, 40, 5].map((ts) => ({ ts: AT + ts, actor })))
+      await new Projector(store, log.folder).run()
+      const db = questionsOver(store.dialect, (sql, parameters) => store.query(sql, parameters))
+      const who = { log: 'clock', agent: 'agt_clock', instance: undefined }
+      const seen: number[] = []
+      for (let before: number | undefined; ; ) {
+        const page = await historyOf(db, who, { count: 2, before })
+        seen.push(...page.indexes)
+        before = page.before
+        if (before === undefined) break
+      }
+      assert.deepEqual(seen, [4, 1, 3, 2, 0, 5])
     })
 
     test('a gap is refused', async () => {

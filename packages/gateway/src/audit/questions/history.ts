@@ -1,6 +1,10 @@
+import { sql } from 'kysely'
 import type { Tables } from './asked.ts'
 
-/** Indexes of the entries of one log about an agent or one of its instances, newest first, below `before`. */
+/**
+ * Indexes of the entries of one log about an agent or one of its instances, newest first, behind the entry `before`. By time and not by
+ * index, as the tables are sorted: where the clock went back, the two differ.
+ */
 export async function historyOf(
   db: Tables,
   who: { readonly log: string; readonly agent: string; readonly instance: string | undefined },
@@ -16,7 +20,19 @@ export async function historyOf(
     .orderBy('e.seq', 'desc')
     .limit(page.count + 1)
   if (who.instance !== undefined) query = query.where('e.instance', '=', who.instance)
-  if (page.before !== undefined) query = query.where('e.seq', '<', page.before)
+  if (page.before !== undefined) {
+    const { before } = page
+    const last = await db
+      .selectFrom('projection_entries as e')
+      .innerJoin('projection_logs as l', 'l.id', 'e.log')
+      .select('e.ts')
+      .where('l.origin', '=', who.log)
+      .where('e.seq', '=', before)
+      .executeTakeFirst()
+    // An index that the log has not reached yet is behind nothing.
+    if (last)
+      query = query.where('e.ts', '<=', last.ts).where(sql<boolean>`(e.ts, e.seq) < (${last.ts}, ${before})`)
+  }
   const found = (await query.execute()).map(({ seq }) => seq)
   const indexes = found.slice(0, page.count)
   return { indexes, before: found.length > page.count ? indexes.at(-1) : undefined }

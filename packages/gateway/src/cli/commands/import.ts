@@ -6,7 +6,7 @@ import { undo } from '../../registry/import/apply.ts'
 import type { Found, ImportPlan } from '../../registry/import/client-config.ts'
 import { discover, plan } from '../../registry/import/client-config.ts'
 import type { CliContext } from '../context.ts'
-import { contextOf, dataDirOf, show } from '../context.ts'
+import { contextOf, dataDirOf, printable, show } from '../context.ts'
 import { CommandFailed, EXIT } from '../exit.ts'
 import { performImport } from '../import/perform.ts'
 import { describePlan, planView } from '../import/plan-view.ts'
@@ -31,7 +31,7 @@ export const importCommand = (): Command =>
       if (options.dryRun || planned.servers.length === 0) {
         return show(context, 'ImportPlan', planView(planned), () => describePlan(planned))
       }
-      if (!context.json) context.out(describePlan(planned))
+      if (!context.json) context.out(printable(describePlan(planned)))
       await confirm(context, options.yes ?? false)
       await carryOut(context, found, planned, options.sponsor ?? userInfo().username)
     })
