@@ -32,8 +32,9 @@ const past = (data: JsonObject, content: JsonObject | undefined, more: Partial<P
   ...more,
 })
 
+const placement = { segmentOfAgent: () => 'a', segmentOfServer: () => 's', route: () => undefined }
+
 async function judged(policy: string, call: PastCall): Promise<string> {
-  const placement = { segmentOfAgent: () => 'a', segmentOfServer: () => 's', route: () => undefined }
   const files = [{ path: 'draft.cedar', text: `permit (principal, action, resource);\n${policy}` }]
   const { changed, undecided } = await diffPolicies({ files, tools: [TOOL], placement }, [call])
   return undecided[0]?.why ?? changed.map((one) => `${one.was} → ${one.would_be}`)[0] ?? 'same'
@@ -83,4 +84,20 @@ test('calls of tools, agents and tasks that are gone are undecided, and a draft 
   const denied = past(CALL, undefined, { found: { log: 'l', index: 1, at: '', type: 'call.denied' } })
   assert.equal(await judged('', denied), 'denied → allowed')
   assert.ok(isJudged({ protocol: 'llm', method: 'messages' }) && !isJudged({ ...CALL, method: 'tools/list' }))
+})
+
+test('attack: a draft of many policies does not keep everybody else waiting for all of its calls', async () => {
+  const many = Array.from({ length: 400 }, (_, n) => `@id("p${n}") permit (principal, action, resource);`)
+  let turns = 0
+  let isOver = false
+  const turn = () => {
+    turns++
+    if (!isOver) setImmediate(turn)
+  }
+  const files = [{ path: 'draft.cedar', text: many.join('\n') }]
+  const answer = diffPolicies({ files, tools: [TOOL], placement }, Array(15).fill(past(CALL, undefined)))
+  setImmediate(turn)
+  assert.equal((await answer).judged, 15)
+  isOver = true
+  assert.ok(turns >= 3, `${turns} turns`)
 })

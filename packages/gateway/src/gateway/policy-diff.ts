@@ -13,8 +13,8 @@ import type { Task } from '../model/task.ts'
 import type { Placement } from '../segments/segments.ts'
 import { CLIENT_METHODS } from './transports/mcp/methods.ts'
 
-/** Calls judged before everybody else gets a turn. */
-const TURN = 16
+/** For so long, then everybody else gets a turn: one call takes a tenth of a second where a draft has thousands of policies. */
+const TURN_MS = 10
 const JUDGED: ReadonlySet<ActionKind> = new Set(['tool', 'prompt', 'resource', 'complete', 'model'])
 const EFFECTS: ReadonlySet<string> = new Set(['read', 'write', 'egress', 'destructive'])
 
@@ -64,8 +64,12 @@ export async function diffPolicies(deps: DiffDeps, calls: readonly PastCall[]): 
     const changed: Changed[] = []
     const undecided: { call: Found; why: string }[] = []
     let opened = 0
-    for (const [n, call] of calls.entries()) {
-      if (n % TURN === TURN - 1) await new Promise((next) => setImmediate(next))
+    let turn = performance.now()
+    for (const call of calls) {
+      if (performance.now() - turn > TURN_MS) {
+        await new Promise((next) => setImmediate(next))
+        turn = performance.now()
+      }
       const request = await requestOf(call, engine, deps.placement)
       if (typeof request === 'string') {
         undecided.push({ call: call.found, why: request })
