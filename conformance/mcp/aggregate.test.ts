@@ -72,6 +72,18 @@ test('a call goes to the server that its name says, under the name that server k
   assert.equal(one.calls.at(-1)?.name, 'e')
 })
 
+test('attack: what an agent writes in place of a server is not written into the log at its length', async () => {
+  const { code } = await client.call(`${'漢'.repeat(4000)}__read`)
+  assert.equal(code, 'SERVER_UNKNOWN')
+  const { size } = await gateway.control<{ size: number }>('GET', '/audit')
+  const { entry } = await gateway.control<{ entry: { type: string; data: { server: string } } }>(
+    'GET',
+    `/audit/entries/${size - 1}`,
+  )
+  assert.equal(entry.type, 'call.denied')
+  assert.equal(entry.data.server, '漢'.repeat(60))
+})
+
 test('constraints of the grant hold behind the common address too', async () => {
   assert.equal((await client.call('two__x', { text: 'far too long' })).code, 'GRANT_CONSTRAINT')
   assert.equal((await client.call('two__y', { text: 'x' })).code, 'GRANT_MISSING')
