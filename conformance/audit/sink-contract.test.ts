@@ -397,3 +397,14 @@ test('a line that a crash cut off is taken away before the next is written', asy
   await sink.close()
   assert.deepEqual(readFileSync(path, 'utf8').trim().split('\n').map(idIn), ids(0, 2))
 })
+
+test('a file without one whole line, perhaps somebody else’s, is put aside and not emptied', async () => {
+  const folder = mkdtempSync(join(dir, 'foreign-'))
+  const path = join(folder, 'notes.txt')
+  writeFileSync(path, 'not a log')
+  const sink = fileSink({ path, rotate: { megabytes: 1, daily: false } }, json(deps()), deps())
+  await sink.deliver(entries(0, 1), never())
+  await sink.close()
+  assert.equal(readFileSync(join(folder, 'notes.000000000000.txt'), 'utf8'), 'not a log')
+  assert.deepEqual(readFileSync(path, 'utf8').trim().split('\n').map(idIn), ids(0, 1))
+})

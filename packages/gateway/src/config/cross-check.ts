@@ -37,6 +37,17 @@ export function crossCheck(config: Config): Problem[] {
       }
     }
   }
+  const written = new Map<string, string>()
+  for (const [name, sink] of Object.entries(config.audit.sinks)) {
+    if (!('path' in sink)) continue
+    const other = written.get(sink.path)
+    expect(
+      other === undefined,
+      ['audit', 'sinks', name, 'path'],
+      `the sink \`${other}\` writes to this file already`,
+    )
+    written.set(sink.path, name)
+  }
   const { classes } = config.audit.retention
   for (const [name, { record_class: recordClass }] of Object.entries(config.tasks)) {
     expect(

@@ -186,3 +186,11 @@ tasks:
     ],
   )
 })
+
+test('two sinks into one file, and a class of records that does not exist, are shown at their place', () => {
+  const problems = problemsOf(
+    'version: 1\naudit:\n  sinks:\n    a: { to: file, path: log.jsonl }\n    b: { to: file, path: log.jsonl }\ntasks:\n  t: { purpose: p, agents: [x], record_class: billing }\n',
+  )
+  assert.match(String(problems[0]), /audit\.sinks\.b\.path: the sink `a` writes to this file already/)
+  assert.match(String(problems[1]), /tasks\.t\.record_class: there is no class `billing`/)
+})

@@ -112,6 +112,7 @@ export function questionRoutes(deps: QuestionsApiDeps): Hono<ControlEnv> {
 
   app.get('/audit/projection', (c) => c.json(projection.state))
   app.post('/audit/reindex', async (c) => {
+    await log.append({ type: 'audit.queried', actor: by(c), data: { question: 'reindex' } })
     await projection.rebuild()
     return c.json(projection.state)
   })

@@ -37,19 +37,25 @@ export function fileSink(
   const path = resolve(dir, relative)
   const today = () => Math.floor(clock.now() / DAY_MS)
   let file: OpenFile | undefined
-  const openFile = async (): Promise<OpenFile> => {
+  const openFile = async (first: StoredEntry): Promise<OpenFile> => {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
     const handle = await openHandle(path, 'a+', 0o600)
     try {
       const { size, mtimeMs } = await handle.stat()
       const whole = await endOfLastLine(handle, size)
-      if (whole < size) await handle.truncate(whole)
-      if (size === 0) await syncDir(dirname(path))
-      return { handle, size: whole, day: size === 0 ? today() : Math.floor(mtimeMs / DAY_MS) }
+      if (whole > 0 || size === 0) {
+        if (whole < size) await handle.truncate(whole)
+        if (size === 0) await syncDir(dirname(path))
+        return { handle, size: whole, day: size === 0 ? today() : Math.floor(mtimeMs / DAY_MS) }
+      }
     } catch (error) {
       await handle.close()
       throw error
     }
+    // Not one whole line: perhaps it is somebody else's, so nothing is taken from it.
+    await handle.close()
+    await setAside(path, first)
+    return await openFile(first)
   }
   const close = async () => {
     const { handle } = file ?? {}
@@ -58,13 +64,14 @@ export function fileSink(
   }
   return {
     async deliver(batch) {
-      file ??= await openFile()
+      const first = batch[0] as StoredEntry
+      file ??= await openFile(first)
       const isFull = file.size > 0 && file.size >= rotate.megabytes * 1_000_000
       const isOfYesterday = file.size > 0 && rotate.daily && file.day < today()
       if (isFull || isOfYesterday) {
         await close()
-        await setAside(path, batch[0] as StoredEntry)
-        file = await openFile()
+        await setAside(path, first)
+        file = await openFile(first)
       }
       const lines = Buffer.from(batch.map((stored) => `${format.encode(stored)}\n`).join(''))
       try {
