@@ -73,8 +73,12 @@ for (const { api, streamed, name } of WAYS) {
     for (const code of ['GRANT_CONSTRAINT', 'TOOL_ARGUMENTS_INVALID', 'MODEL_CALL_UNKNOWN'])
       assert.match(text, new RegExp(code))
     // Recorded beside the answer, not before it.
-    while (!(await entries('message.blocked')).some((line) => line.includes('files__wipe')))
+    const isRecorded = async () =>
+      (await entries('message.blocked')).some((line) => line.includes('files__wipe'))
+    for (let tries = 0; !(await isRecorded()); tries++) {
+      assert.ok(tries < 250, 'what was taken out is not recorded')
       await new Promise((tick) => setTimeout(tick, 20))
+    }
   })
 
   test(`a secret of the gateway cannot leave in a prompt (${name})`, async () => {

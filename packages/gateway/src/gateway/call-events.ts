@@ -5,6 +5,7 @@ import type { Exchange, Facts } from './exchange.ts'
 import { aboutOf, resultContent } from './kept-content.ts'
 import { actorOf, describe, flowOf, keptOf } from './stages/record.ts'
 import type { Outcome } from './transports/mcp/answer.ts'
+import type { Blocked } from './transports/mcp/context.ts'
 
 /** How an admitted call ended. */
 export function outcomeEvent(exchange: Exchange, { result, code, bytes }: Outcome): LogEvent {
@@ -54,18 +55,23 @@ export function deniedEvent(
   }
 }
 
-/** A message of an upstream that was not delivered. */
-export function blockedEvent(exchange: Exchange, why: Reason, method: string): LogEvent {
-  const { task, action } = exchange.facts as Facts
+/** Something of an upstream that was not delivered: a message, or a call in a model's answer, which has a name. */
+export function blockedEvent(exchange: Exchange, why: Reason, blocked: Blocked): LogEvent {
+  const { task, action, grant } = exchange.facts as Facts
+  const { name } = blocked
+  const shown = name === undefined ? undefined : plain(name)
+  const isHidden = name !== undefined && shown === undefined
   return {
     type: 'message.blocked',
     actor: { kind: 'gateway' },
     task: task.id,
     trace: exchange.trace.logged,
+    ...(isHidden ? { ...aboutOf(task, action, grant), content: { name: name.slice(0, 2000) } } : {}),
     data: {
       call: exchange.id,
       server: action.server,
-      method: plain(method) ?? '?',
+      method: plain(blocked.method) ?? '?',
+      ...(shown === undefined ? {} : { name: shown }),
       code: why.code,
     },
   }

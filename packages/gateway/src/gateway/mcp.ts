@@ -133,8 +133,8 @@ export function mcpContext(p: McpParts): McpContext {
     async transformed(exchange, originals) {
       await p.authority.record(transformedEvent(exchange, originals))
     },
-    blocked(exchange, why, method) {
-      p.authority.record(blockedEvent(exchange, why, method)).catch(p.onBug)
+    blocked(exchange, why, what) {
+      p.authority.record(blockedEvent(exchange, why, what)).catch(p.onBug)
     },
     denials: {
       async record(exchange, why, stage) {

@@ -141,7 +141,7 @@ export class LlmEndpoint {
           handling,
           tools: (server) => authority.tools(server),
           onFindings,
-          onRemoved: (why, tool) => this.#c.blocked(exchange, why, `${action.method} ${tool}`),
+          onRemoved: (why, tool) => this.#c.blocked(exchange, why, { method: action.method, name: tool }),
         }),
       },
       scanner,

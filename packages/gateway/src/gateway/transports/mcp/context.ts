@@ -19,6 +19,12 @@ export interface Limits {
   readonly inFlight: number
 }
 
+/** What was not delivered. None of it is vouched for. */
+export interface Blocked {
+  readonly method: string
+  readonly name?: string
+}
+
 /** Everything the MCP transport is built with. */
 export interface McpContext {
   readonly issuer: string
@@ -48,7 +54,7 @@ export interface McpContext {
   /** Records what rules took out of a message. Only when it resolves may the message be delivered. */
   transformed(exchange: Exchange, originals: readonly Original[]): Promise<void>
   /** Records a message of an upstream that was not delivered. */
-  blocked(exchange: Exchange, why: Reason, method: string): void
+  blocked(exchange: Exchange, why: Reason, what: Blocked): void
   challengeFor(why: Reason, path: string): Readonly<Record<string, string>>
   onBug(error: unknown): void
 }

@@ -56,7 +56,7 @@ export function deliverer(
     found = []
     const inbound = inspectInbound(text, rules)
     if (inbound.kind === 'drop') {
-      context.blocked(exchange, inbound.reason, inbound.method)
+      context.blocked(exchange, inbound.reason, { method: inbound.method })
       if (inbound.answer !== undefined) answerUpstream(inbound.answer)
       return { kind: 'drop' }
     }
