@@ -151,7 +151,11 @@ test('an agent cannot write text into the log itself, where nobody could erase i
   await client.initialize()
   await client.call('Cleo Unlikely has measles', {})
   await client.send(JSON.stringify({ jsonrpc: '2.0', id: 9, method: 'Cleo Unlikely/measles', params: {} }))
-  const denied = (await entries('call.denied')).slice(-2)
+  for (const path of ['Cleo%20Unlikely%20has%20measles', `Cleo_Unlikely${'_'.repeat(500)}`]) {
+    const elsewhere = RawClient.of(client.agent, client.task, `/mcp/${path}`)
+    assert.equal((await elsewhere.call('chart')).code, 'SERVER_UNKNOWN')
+  }
+  const denied = (await entries('call.denied')).slice(-4)
   assert.ok(!JSON.stringify(denied).includes('Unlikely'))
   assert.match(ostiary('audit', 'open', String(denied[0]?.index)).stdout, /Cleo Unlikely has measles/)
 })

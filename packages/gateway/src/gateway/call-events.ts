@@ -78,13 +78,15 @@ export function blockedEvent(exchange: Exchange, why: Reason, blocked: Blocked):
 }
 
 /** Names and methods as people give them, none of which is a sentence. Of what was refused nobody has seen that they exist. */
-const plain = (text: string): string | undefined => (/^[\w.:/@+$-]{1,128}$/.test(text) ? text : undefined)
+export const plain = (text: string): string | undefined =>
+  /^[\w.:/@+$-]{0,128}$/.test(text) ? text : undefined
 
 /** As {@link describe}, for a call whose names are only what an agent wrote: what reads like text is content, and not for the log itself. */
 function describeUnverified(action: Action) {
   const { name, ...rest } = describe(action)
   const shown = name === undefined ? undefined : plain(name)
-  return { ...rest, method: plain(action.method) ?? '?', ...(shown === undefined ? {} : { name: shown }) }
+  const [server, method] = [plain(action.server) ?? '?', plain(action.method) ?? '?']
+  return { ...rest, server, method, ...(shown === undefined ? {} : { name: shown }) }
 }
 
 function keptDenied(facts: Pick<Facts, 'task' | 'action' | 'grant'>, keepsArguments: boolean) {

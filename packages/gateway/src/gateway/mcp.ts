@@ -14,7 +14,7 @@ import { RateLimit } from '../oversight/rate-limit.ts'
 import type { Placement } from '../segments/segments.ts'
 import type { Telemetry } from '../trace/telemetry.ts'
 import type { Authority } from './authority.ts'
-import { blockedEvent, deniedEvent, outcomeEvent } from './call-events.ts'
+import { blockedEvent, deniedEvent, outcomeEvent, plain } from './call-events.ts'
 import { destinationOf } from './destination.ts'
 import { endedCall } from './ended-call.ts'
 import type { Exchange, Facts } from './exchange.ts'
@@ -153,7 +153,7 @@ export function mcpContext(p: McpParts): McpContext {
           .record({
             type: 'call.denied',
             actor: { kind: 'gateway' },
-            data: { server: server.slice(0, 60), code: why.code, stage: 'receive' },
+            data: { server: plain(server) ?? '?', code: why.code, stage: 'receive' },
           })
           .catch(() => {})
       },
