@@ -81,7 +81,7 @@ test('attack: what an agent writes in place of a server is not written into the 
     `/audit/entries/${size - 1}`,
   )
   assert.equal(entry.type, 'call.denied')
-  assert.equal(entry.data.server, '漢'.repeat(60))
+  assert.equal(entry.data.server, '?')
 })
 
 test('constraints of the grant hold behind the common address too', async () => {
