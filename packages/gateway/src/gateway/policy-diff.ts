@@ -51,6 +51,8 @@ export interface DiffDeps {
   readonly files: readonly PolicyFile[]
   readonly tools: readonly PolicyTool[]
   readonly placement: Placement
+  /** Monotonic milliseconds; tests give their own. */
+  now?(): number
 }
 
 /**
@@ -59,16 +61,17 @@ export interface DiffDeps {
  * @throws Refusal POLICY_DRAFT_INVALID with file and line
  */
 export async function diffPolicies(deps: DiffDeps, calls: readonly PastCall[]): Promise<PolicyDiff> {
+  const { now = () => performance.now() } = deps
   const engine = draftEngine(deps)
   try {
     const changed: Changed[] = []
     const undecided: { call: Found; why: string }[] = []
     let opened = 0
-    let turn = performance.now()
+    let turn = now()
     for (const call of calls) {
-      if (performance.now() - turn > TURN_MS) {
+      if (now() - turn > TURN_MS) {
         await new Promise((next) => setImmediate(next))
-        turn = performance.now()
+        turn = now()
       }
       const request = await requestOf(call, engine, deps.placement)
       if (typeof request === 'string') {
