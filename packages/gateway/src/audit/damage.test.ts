@@ -96,6 +96,30 @@ test('journal groups: damaged lengths, sums and tails are never taken for entrie
   assert.deepEqual(readFrames(Buffer.concat([header, body])), { appended: [], end: 0 })
 })
 
+test('what 0.1.0 had acknowledged and not yet put into tiles when it was killed is there after the upgrade', async () => {
+  using bench = new LogBench()
+  const disk = new MemoryDisk()
+  const log = await bench.open(disk)
+  for (let n = 0; n < 3; n++) await log.append(event(n))
+  const leaves = await Promise.all([1, 2, 3].map(async (index) => (await log.read(index)).leaf))
+  // The same entries as that version framed them: no lengths of bodies.
+  const found = disk.after('kill')
+  const path = bench.journals(found).at(-1) as string
+  const { appended } = readFrames(found.written.get(path) as Buffer)
+  const groups = appended.map(({ entry }) => {
+    const body = bundle([entry])
+    const header = Buffer.alloc(8)
+    header.writeUInt32BE(body.length, 0)
+    header.writeUInt32BE(crc32(body), 4)
+    return Buffer.concat([header, body])
+  })
+  found.written.set(path, Buffer.concat([...groups, Buffer.alloc(64)]))
+  const upgraded = await bench.open(found)
+  assert.equal(upgraded.size, 4)
+  const read = await Promise.all([1, 2, 3].map(async (index) => (await upgraded.read(index)).leaf))
+  assert.deepEqual(read, leaves)
+})
+
 const flip = (bytes: Buffer, at: number): Buffer => {
   const copy = Buffer.from(bytes)
   copy[at] = (copy[at] as number) ^ 1

@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib'
+import { parseEntries } from '@ostiary/evidence'
 
 const HEADER = 8
 const LENGTHS = 6
@@ -72,9 +73,16 @@ function groupAt(segment: Buffer, at: number): { appended: Appended[]; end: numb
   if (length === 0 || end > segment.length) return undefined
   const content = segment.subarray(at + HEADER, end)
   // The lengths are checked first: they cost less than the sum where a search tries many places.
-  const appended = parseGroup(content)
+  const appended = parseGroup(content) ?? parseWithoutBodies(content)
   return appended && crc32(content) === segment.readUInt32BE(at + 4) ? { appended, end } : undefined
 }
+
+/**
+ * A group as 0.1.0 wrote it, before there were bodies. It is never taken for one of ours: an entry begins with `{"`, which would be the length
+ * of a body of two gigabytes.
+ */
+const parseWithoutBodies = (content: Buffer): Appended[] | undefined =>
+  parseEntries(content)?.map((entry) => ({ entry, body: undefined }))
 
 function parseGroup(content: Buffer): Appended[] | undefined {
   const appended: Appended[] = []

@@ -21,15 +21,19 @@ export function privatePath(dataDir: string, which: 'control' | 'owner'): string
 /** Listens where only this account can reach it. The caller holds the folder lock, so an old socket is stale. */
 export async function listenPrivately(server: Server, path: string): Promise<void> {
   if (process.platform !== 'win32') rmSync(path, { force: true })
+  await listenMasked(server, path, 0o077)
+  if (process.platform !== 'win32') chmodSync(path, 0o600)
+}
+
+/** Listens on a socket that has its mode from its first moment, not only after chmod. */
+export async function listenMasked(server: Server, path: string, withheld: number): Promise<void> {
   const { promise, resolve: ready, reject } = Promise.withResolvers<void>()
   server.once('error', reject)
-  // The socket is private from its first moment, not only after chmod.
-  const mask = process.umask(0o077)
+  const mask = process.umask(withheld)
   try {
     server.listen(path, ready)
     await promise
   } finally {
     process.umask(mask)
   }
-  if (process.platform !== 'win32') chmodSync(path, 0o600)
 }

@@ -1,10 +1,10 @@
 import { lstatSync, rmSync } from 'node:fs'
-import type { Server } from 'node:http'
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { diskFiles } from '../../audit/files.ts'
 import { SigningService, signingServer } from '../../audit/signers/service.ts'
 import { closeNow } from '../../gateway/listen.ts'
+import { listenMasked } from '../../lib/private-socket.ts'
 import { lockFolder } from '../../store/folder-lock.ts'
 import { contextOf } from '../context.ts'
 import { CommandFailed, EXIT } from '../exit.ts'
@@ -36,7 +36,7 @@ export const signerCommand = (): Command =>
       if (found && !found.isSocket())
         throw new CommandFailed(`--socket: ${socket} is no socket, so it is not replaced`, EXIT.usage)
       rmSync(socket, { force: true })
-      await listenForGroup(server, socket)
+      await listenMasked(server, socket, WITHHELD)
       context.out(
         context.json
           ? JSON.stringify({ schema: 'ostiary/v1/Signer', socket, vkey: service.vkey })
@@ -46,15 +46,5 @@ export const signerCommand = (): Command =>
       await closeNow(server)
     })
 
-/** Whoever may write to the socket can have extensions signed, and nothing else. It is the group's from its first moment. */
-async function listenForGroup(server: Server, socket: string): Promise<void> {
-  const { promise, resolve: ready, reject } = Promise.withResolvers<void>()
-  server.once('error', reject)
-  const mask = process.umask(0o117)
-  try {
-    server.listen(socket, ready)
-    await promise
-  } finally {
-    process.umask(mask)
-  }
-}
+/** Whoever may write to the socket can have extensions signed, and nothing else. It is the group's. */
+const WITHHELD = 0o117
