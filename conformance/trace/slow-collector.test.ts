@@ -3,32 +3,13 @@ import type { ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
-import { CallTrace } from '../../packages/gateway/src/trace/call-trace.ts'
 import type { EndedCall } from '../../packages/gateway/src/trace/ended-call.ts'
 import { exportSpans } from '../../packages/gateway/src/trace/export-spans.ts'
+import { endedCall } from '../../packages/gateway/src/trace/testing.ts'
 import { decodeSpans } from '../support/collector.ts'
 
-const call = (more: Partial<EndedCall> = {}): EndedCall => ({
-  trace: new CallTrace({}),
-  id: 'cal_1',
-  startedAt: performance.now() - 1,
-  endedAt: performance.now(),
-  protocol: 'mcp',
-  kind: 'tool',
-  method: 'tools/call',
-  name: 'echo',
-  server: 'files',
-  destination: undefined,
-  who: { agent: 'agt_1', instance: 'ins_1', above: [] },
-  task: 'tsk_1',
-  grant: 'grt_1',
-  segments: undefined,
-  result: 'ok',
-  code: undefined,
-  stage: undefined,
-  logIndex: 1,
-  ...more,
-})
+const call = (more: Partial<EndedCall> = {}): EndedCall =>
+  endedCall({ startedAt: performance.now() - 1, endedAt: performance.now(), ...more })
 
 /** A collector that answers when it is told to, and with what. */
 async function slowCollector() {

@@ -1,35 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { CallTrace } from './call-trace.ts'
 import { Capped } from './capped.ts'
 import type { EndedCall } from './ended-call.ts'
 import { COUNTERS, GAUGES, HISTOGRAMS } from './metric-catalogue.ts'
 import { exposition, folded, Metrics } from './metrics.ts'
+import { endedCall } from './testing.ts'
 
 const call = (more: Partial<EndedCall> = {}): EndedCall => {
-  const trace = new CallTrace({})
-  trace.forwardedAt = 1
-  return {
-    trace,
-    id: 'cal_1',
-    startedAt: 0,
-    endedAt: 10,
-    protocol: 'mcp',
-    kind: 'tool',
-    method: 'tools/call',
-    name: 'echo',
-    server: 'files',
-    destination: undefined,
-    who: { agent: 'agt_1', instance: 'ins_1', above: [] },
-    task: 'tsk_1',
-    grant: 'grt_1',
-    segments: undefined,
-    result: 'ok',
-    code: undefined,
-    stage: undefined,
-    logIndex: 1,
-    ...more,
-  }
+  const ended = endedCall(more)
+  ended.trace.forwardedAt = 1
+  return ended
 }
 
 const textOf = async (...all: Metrics[]): Promise<string> =>

@@ -1,35 +1,26 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { resourceFromAttributes } from '@opentelemetry/resources'
-import { CallTrace } from './call-trace.ts'
 import type { EndedCall } from './ended-call.ts'
 import { spansOf } from './spans.ts'
+import { endedCall } from './testing.ts'
 
 const resource = resourceFromAttributes({})
 const of = (call: EndedCall, isSampled = true) =>
   spansOf(call, { resource, sampler: () => isSampled, wallClock: 1_700_000_000_000 })
 
-const call = (more: Partial<EndedCall> = {}): EndedCall => ({
-  trace: new CallTrace({}),
-  id: 'cal_1',
-  startedAt: 100,
-  endedAt: 350.5,
-  protocol: 'mcp',
-  kind: 'resource',
-  method: 'resources/read',
-  name: 'file:///patients/maria-gomez',
-  server: 'files',
-  destination: undefined,
-  who: { agent: 'agt_1', instance: 'ins_1', above: ['agt_0'] },
-  task: 'tsk_1',
-  grant: 'grt_1',
-  segments: { agent: 'agents', server: 'servers' },
-  result: 'ok',
-  code: undefined,
-  stage: undefined,
-  logIndex: 7,
-  ...more,
-})
+const call = (more: Partial<EndedCall> = {}): EndedCall =>
+  endedCall({
+    startedAt: 100,
+    endedAt: 350.5,
+    kind: 'resource',
+    method: 'resources/read',
+    name: 'file:///patients/maria-gomez',
+    who: { agent: 'agt_1', instance: 'ins_1', above: ['agt_0'] },
+    segments: { agent: 'agents', server: 'servers' },
+    logIndex: 7,
+    ...more,
+  })
 
 test('the address of a resource is nowhere in a span: it may name a person', () => {
   const [span] = of(call())
